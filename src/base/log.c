@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define FIELD_MAX_BYTES 4096 /* a longer text is cut: a log is no place for bodies */
+#define LINE_MAX_BYTES 65536
+
+static const struct {
+    const char *name;
+    const char *label;
+    int bunyan;
+} levels[] = {
+    [KC_ERROR] = { "error", "ERROR", 50 }, [KC_WARN] = { "warn", "WARN ", 40 },
+    [KC_INFO] = { "info", "INFO ", 30 },         [KC_DEBUG] = { "debug", "DEBUG", 20 },
+    [KC_TRACE] = { "trace", "TRACE", 10 },
+};
+
+static struct {
+    enum kc_level level;
+    int fd;
+    bool is_terminal;
+    char host[256];
+    void (*wipe)(void);
+    pthread_mutex_t lock; /* one line at a time */
+} sink = { .level = KC_INFO, .fd = STDERR_FILENO, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+void kc_log_init(enum kc_level level, int fd)
+{
+    sink.level = level;
+    sink.fd = fd;
+    sink.is_terminal = isatty(fd) == 1;
+    if (gethostname(sink.host, sizeof(sink.host) - 1) != 0)
+        strcpy(sink.host, "localhost");
+}
+
+void kc_log_set_wiper(void (*wipe)(void))
+{
+    pthread_mutex_lock(&sink.lock);
+    sink.wipe = wipe;
+    pthread_mutex_unlock(&sink.lock);
+}
+
+bool kc_log_enabled(enum kc_level level)
+{
+    return level <= sink.level;
+}
+
+bool kc_log_level_parse(struct kc_text name, enum kc_level *level)
+{
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (strlen(levels[i].name) == name.len &&
+            strncasecmp(levels[i].name, name.p, name.len) == 0) {
+            *level = (enum kc_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct kc_log_field kc_log_text(const char *key, struct kc_text t)
+{
+    if (!t.p)
+        t = KC_LIT("");
+    return (struct kc_log_field){ key, t.p, t.len < FIELD_MAX_BYTES ? t.len : FIELD_MAX_BYTES, 0 };
+}
+
+/* Everything that is not printable ASCII or part of well-formed UTF-8 is replaced: a log line is
+ * always valid JSON, and a terminal gets no control sequences from a broker's text. */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    size_t n = p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+    if (n == 0 || p[0] > 0xf4 || n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+static void put_text(struct kc_buf *b, const char *text, size_t len, bool as_json)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t i = 0; i < len;) {
+        if (p[i] >= 0x80) {
+            size_t n = utf8_length(p + i, len - i);
+            kc_buf_append(b, n ? text + i : "?", n ? n : 1);
+            i += n ? n : 1;
+            continue;
+        }
+        if (p[i] == '\n')
+            kc_buf_puts(b, as_json ? "\\n" : " ");
+        else if (p[i] < 0x20 || p[i] == 0x7f)
+            kc_buf_puts(b, " ");
+        else if (as_json && (p[i] == '"' || p[i] == '\\'))
+            kc_buf_printf(b, "\\%c", p[i]);
+        else
+            kc_buf_append(b, text + i, 1);
+        i++;
+    }
+}
+
+static void put_field(struct kc_buf *b, const struct kc_log_field *f)
+{
+    kc_buf_printf(b, sink.is_terminal ? " %s=" : ",\"%s\":", f->key);
+    if (!f->text) {
+        kc_buf_printf(b, "%lld", (long long)f->number);
+        return;
+    }
+    kc_buf_puts(b, sink.is_terminal ? "" : "\"");
+    put_text(b, f->text, f->len, !sink.is_terminal);
+    kc_buf_puts(b, sink.is_terminal ? "" : "\"");
+}
+
+static void put_head(struct kc_buf *b, enum kc_level level, const char *event)
+{
+    char now[KC_ISO_SIZE];
+    kc_iso_format(kc_wall_ms(), now);
+    if (sink.is_terminal) {
+        kc_buf_printf(b, "%.8s %s %s", now + sizeof("2026-01-31"), levels[level].label, event);
+        return;
+    }
+    kc_buf_printf(b, "{\"name\":\"kafka-component\",\"hostname\":\"");
+    put_text(b, sink.host, strlen(sink.host), true);
+    kc_buf_printf(b, "\",\"pid\":%d,\"level\":%d,\"time\":\"%s\",\"msg\":\"%s\",\"v\":0", (int)getpid(),
+                  levels[level].bunyan, now, event);
+}
+
+static void write_line(const struct kc_buf *line)
+{
+    pthread_mutex_lock(&sink.lock);
+    if (sink.wipe)
+        sink.wipe();
+    for (size_t done = 0; done < line->len;) {
+        ssize_t n = write(sink.fd, line->data + done, line->len - done);
+        if (n <= 0)
+            break; /* nobody reads the log: nothing else is left to do */
+        done += (size_t)n;
+    }
+    pthread_mutex_unlock(&sink.lock);
+}
+
+void kc_log_write(enum kc_level level, const char *event, ...)
+{
+    if (!kc_log_enabled(level))
+        return;
+    struct kc_buf line;
+    kc_buf_init(&line, LINE_MAX_BYTES);
+    put_head(&line, level, event);
+
+    va_list args;
+    va_start(args, event);
+    for (;;) {
+        struct kc_log_field f = va_arg(args, struct kc_log_field);
+        if (!f.key)
+            break;
+        put_field(&line, &f);
+    }
+    va_end(args);
+    kc_buf_puts(&line, sink.is_terminal ? "\n" : "}\n");
+    write_line(&line);
+    kc_buf_deinit(&line);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+/* sync.h - condition variables that wait by the monotonic clock, and threads that have names. */
+#ifndef KC_BASE_SYNC_H
+#define KC_BASE_SYNC_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+void kc_cond_init(pthread_cond_t *cond);
+
+/* Waits at most wait_ms; the caller looks at its condition again either way. */
+void kc_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int wait_ms);
+
+/* Starts a thread that takes no signals: those belong to the one that waits for them. A process
+ * that can have no more threads ends, as one without memory does. */
+void kc_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg);
+
+#endif
