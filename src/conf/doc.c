@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conf/doc.h"
+
+#include "base/alloc.h"
+#include "conf/doc_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct kc_doc *wrap(json_t *object)
+{
+    struct kc_doc *doc = kc_new0(struct kc_doc);
+    doc->object = object;
+    return doc;
+}
+
+struct kc_doc *kc_doc_new(void)
+{
+    return wrap(json_object());
+}
+
+void kc_doc_free(struct kc_doc *doc)
+{
+    if (!doc)
+        return;
+    json_decref(doc->object);
+    free(doc);
+}
+
+struct kc_doc *kc_doc_parse(struct kc_text text, struct kc_error *err)
+{
+    if (text.len > KC_DOC_MAX_BYTES) {
+        kc_error_set(err, KC_CONFIG, 0, "larger than %d bytes", KC_DOC_MAX_BYTES);
+        return NULL;
+    }
+    json_error_t why;
+    json_t *root = json_loadb(text.p, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    if (!root) {
+        /* jansson's text quotes what stands near the error; that may be half a password */
+        char *near_quote = strstr(why.text, " near '");
+        if (near_quote)
+            *near_quote = '\0';
+        kc_error_set(err, KC_CONFIG, 0, "not valid JSON: line %d, column %d: %s", why.line,
+                     why.column, why.text);
+        return NULL;
+    }
+    if (!json_is_object(root)) {
+        json_decref(root);
+        kc_error_set(err, KC_CONFIG, 0, "must be a JSON object, {\"field\": value}");
+        return NULL;
+    }
+    return wrap(root);
+}
+
+struct kc_doc *kc_doc_load(const char *path, struct kc_error *err)
+{
+    struct kc_doc *doc = NULL;
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        kc_error_set(err, KC_CONFIG, errno, "%s", strerror(errno));
+        kc_error_wrap(err, "read '%s'", path);
+        return NULL;
+    }
+    char *text = kc_alloc0(KC_DOC_MAX_BYTES + 1, 1);
+    size_t len = fread(text, 1, KC_DOC_MAX_BYTES + 1, file);
+    if (ferror(file))
+        kc_error_set(err, KC_CONFIG, errno, "%s", strerror(errno));
+    else
+        doc = kc_doc_parse((struct kc_text){ text, len }, err);
+    if (!doc)
+        kc_error_wrap(err, "read '%s'", path);
+    explicit_bzero(text, len);
+    free(text);
+    fclose(file);
+    return doc;
+}
+
+struct kc_doc *kc_doc_from_env(const char *value, struct kc_error *err)
+{
+    return value[0] == '@' ? kc_doc_load(value + 1, err) : kc_doc_parse(kc_text(value), err);
+}
+
+void kc_doc_put(struct kc_doc *doc, const char *key, const char *text)
+{
+    json_object_set_new_nocheck(doc->object, key, json_string_nocheck(text));
+}
+
+bool kc_doc_has(const struct kc_doc *doc, const char *key)
+{
+    return json_object_get(doc->object, key) != NULL;
+}
+
+void kc_doc_overlay(struct kc_doc *doc, const struct kc_doc *over)
+{
+    json_object_update(doc->object, over->object);
+}
+
+struct kc_doc *kc_doc_take_object(struct kc_doc *doc, const char *key)
+{
+    json_t *child = json_object_get(doc->object, key);
+    if (!json_is_object(child))
+        return NULL;
+    json_incref(child);
+    json_object_del(doc->object, key);
+    return wrap(child);
+}
