@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/* outlet.h - what a transport gives an entry point to speak through.
+ *
+ * An action gets an outlet per message and says `end` to it exactly once; a trigger gets one for
+ * its whole life. `data` is asynchronous: it is answered by its ack, once, when the orchestrator
+ * has the message or has refused it. No offset is committed, and no incoming message acknowledged,
+ * before the acks it depends on. Back-pressure is the bounded number of unanswered `data`. */
+#ifndef KC_RUNTIME_OUTLET_H
+#define KC_RUNTIME_OUTLET_H
+
+#include "base/error.h"
+#include "base/text.h"
+
+/* Answers `count` messages at once, by the tags they were given out with. Any thread, never from
+ * inside data(); must not block. */
+struct kc_ack {
+    void (*settle)(void *arg, const uint64_t *tags, size_t count, bool is_accepted);
+    void *arg;
+};
+
+struct kc_outlet {
+    const struct kc_outlet_ops *ops;
+};
+
+struct kc_outlet_ops {
+    /* Hands over a message with this body (JSON text, borrowed). May wait while the transport is
+     * full. ack is NULL where nobody needs the answer; otherwise it outlives the outlet. */
+    void (*data)(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack, uint64_t tag);
+
+    /* Tells of a failure. details is a JSON array (borrowed) or absent: wrong fields by pointer, or
+     * failed records. */
+    void (*error)(struct kc_outlet *o, const struct kc_error *err, struct kc_text details);
+
+    /* Nothing more comes for this message (action) or at all (trigger). */
+    void (*end)(struct kc_outlet *o);
+
+    /* Waits up to wait_ms until data() would not wait. Triggers ask, for they must go on polling. */
+    bool (*has_room)(struct kc_outlet *o, int wait_ms);
+};
+
+static inline void kc_outlet_data(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack,
+                                  uint64_t tag)
+{
+    o->ops->data(o, body, ack, tag);
+}
+
+static inline void kc_outlet_error(struct kc_outlet *o, const struct kc_error *err,
+                                   struct kc_text details)
+{
+    o->ops->error(o, err, details);
+}
+
+static inline void kc_outlet_end(struct kc_outlet *o)
+{
+    o->ops->end(o);
+}
+
+static inline bool kc_outlet_has_room(struct kc_outlet *o, int wait_ms)
+{
+    return o->ops->has_room(o, wait_ms);
+}
+
+#endif

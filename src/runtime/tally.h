@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tally.h - what one run has done so far: for the progress line, the metrics and the exit code.
+ *
+ * Any thread may add; readers see each number whole, not all of them at one instant. */
+#ifndef KC_RUNTIME_TALLY_H
+#define KC_RUNTIME_TALLY_H
+
+#include "base/error.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct kc_tally {
+    _Atomic uint64_t records; /* stored in Kafka, or handed to the orchestrator */
+    _Atomic uint64_t bytes;   /* of their keys and values */
+    _Atomic uint64_t errors;
+    _Atomic int64_t lag;     /* records still to be read; -1 while unknown or where it means nothing */
+    _Atomic int exit_code;   /* of the worst error so far */
+};
+
+void kc_tally_add(struct kc_tally *t, uint64_t records, uint64_t bytes);
+void kc_tally_error(struct kc_tally *t, enum kc_code code);
+void kc_tally_exit(struct kc_tally *t, int exit_code); /* the highest wins */
+
+#endif
