@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/client.h"
+
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct kc_property defaults[] = {
+    { "socket.nagle.disable", "true" },
+    { "socket.keepalive.enable", "true" },
+    { "reconnect.backoff.ms", "50" },
+    { "reconnect.backoff.max.ms", "1000" }, /* a broker that is back is found within a second */
+    { "log.connection.close", "false" },
+    { "topic.metadata.refresh.interval.ms", "10000" }, /* how long a new partition stays unseen */
+    { NULL, NULL },
+};
+
+/* What newer libraries have; where the linked one does not know it, nothing is lost. */
+static const struct kc_property optional[] = {
+    { "enable.metrics.push", "false" }, /* telemetry to a broker that may not want it */
+    { NULL, NULL },
+};
+
+/* --- health --- */
+
+void kc_health_init(struct kc_health *h)
+{
+    memset(h, 0, sizeof(*h));
+    pthread_mutex_init(&h->lock, NULL);
+}
+
+void kc_health_deinit(struct kc_health *h)
+{
+    pthread_mutex_destroy(&h->lock);
+}
+
+void kc_health_ok(struct kc_health *h)
+{
+    pthread_mutex_lock(&h->lock);
+    bool was_in_trouble = h->trouble[0] != '\0';
+    h->was_ok = true;
+    h->trouble[0] = '\0';
+    pthread_mutex_unlock(&h->lock);
+    if (was_in_trouble)
+        kc_log(KC_INFO, "kafka_reachable");
+}
+
+void kc_health_refused(struct kc_health *h, struct kc_error *err)
+{
+    pthread_mutex_lock(&h->lock);
+    kc_error_set(err, KC_AUTH, RD_KAFKA_RESP_ERR__AUTHENTICATION,
+                 "the broker refused the sign-in; check username, password and mechanism: %s",
+                 h->trouble);
+    pthread_mutex_unlock(&h->lock);
+}
+
+void kc_health_explain(struct kc_health *h, struct kc_error *err)
+{
+    pthread_mutex_lock(&h->lock);
+    size_t len = strlen(err->text);
+    if (h->trouble[0])
+        snprintf(err->text + len, sizeof(err->text) - len, ": %s", h->trouble);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const char *reason)
+{
+    bool is_sign_in = code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+                      code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+    pthread_mutex_lock(&h->lock);
+    bool is_news = strcmp(h->trouble, reason) != 0;
+    if (is_sign_in && !h->was_ok)
+        atomic_store(&h->is_refused, true);
+    /* "1/1 brokers are down" explains less than what was said before */
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !h->trouble[0])
+        snprintf(h->trouble, sizeof(h->trouble), "%s", reason);
+    pthread_mutex_unlock(&h->lock);
+    kc_log(is_news && code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ? KC_WARN : KC_DEBUG,
+           "kafka_trouble", KC_S("reason", reason), KC_S("name", rd_kafka_err2name(code)));
+}
+
+/* --- callbacks: they copy and return --- */
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    char fatal[512];
+    if (code == RD_KAFKA_RESP_ERR__FATAL) {
+        code = rd_kafka_fatal_error(rk, fatal, sizeof(fatal));
+        reason = fatal;
+    }
+    note_trouble(opaque, code, reason);
+}
+
+static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
+{
+    (void)rk;
+    kc_log(level <= 4 ? KC_DEBUG : KC_TRACE, "librdkafka", KC_S("facility", fac), KC_S("text", text));
+}
+
+/* --- configuration --- */
+
+static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, struct kc_error *err)
+{
+    char why[512];
+    if (!value || rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+        return true;
+    kc_error_set(err, KC_CONFIG, 0, "%s", why);
+    return false;
+}
+
+static bool set_all(rd_kafka_conf_t *conf, const struct kc_property *list, struct kc_error *err)
+{
+    for (; list->name; list++) {
+        if (!set(conf, list->name, list->value, err))
+            return false;
+    }
+    return true;
+}
+
+static bool set_credentials(rd_kafka_conf_t *conf, const struct kc_credentials *c,
+                            struct kc_error *err)
+{
+    static const char *const protocols[] = {
+        [KC_SASL_SSL] = "sasl_ssl",
+        [KC_SSL] = "ssl",
+        [KC_SASL_PLAINTEXT] = "sasl_plaintext",
+        [KC_PLAINTEXT] = "plaintext",
+    };
+    static const char *const mechanisms[] = {
+        [KC_SCRAM_SHA_512] = "SCRAM-SHA-512",
+        [KC_SCRAM_SHA_256] = "SCRAM-SHA-256",
+        [KC_PLAIN] = "PLAIN",
+    };
+    bool signs_in = c->security == KC_SASL_SSL || c->security == KC_SASL_PLAINTEXT;
+    if (signs_in && (!set(conf, "sasl.mechanisms", mechanisms[c->mechanism], err) ||
+                     !set(conf, "sasl.username", c->username, err) ||
+                     !set(conf, "sasl.password", c->password, err)))
+        return false;
+    return set(conf, "bootstrap.servers", c->brokers, err) &&
+           set(conf, "client.id", c->client_id, err) &&
+           set(conf, "security.protocol", protocols[c->security], err) &&
+           set(conf, "ssl.ca.pem", c->ca_certificate, err) &&
+           set(conf, "ssl.ca.location", c->ca_certificate_file, err);
+}
+
+rd_kafka_conf_t *kc_client_conf(const struct kc_credentials *credentials,
+                                const struct kc_property *own, struct kc_health *health,
+                                struct kc_error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    for (const struct kc_property *p = optional; p->name; p++)
+        (void)rd_kafka_conf_set(conf, p->name, p->value, NULL, 0);
+    if (!set_all(conf, defaults, err) || !set_credentials(conf, credentials, err) ||
+        !set_all(conf, own, err)) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    rd_kafka_conf_set_opaque(conf, health);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    return conf;
+}
+
+/* --- errors --- */
+
+enum kc_code kc_kafka_code(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        return KC_AUTH;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return KC_FORBIDDEN;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
+        return KC_TOPIC_MISSING;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        return KC_PARTITION_MISSING;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+        return KC_RECORD_TOO_LARGE;
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+        return KC_TIMEOUT;
+    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+    case RD_KAFKA_RESP_ERR__DESTROY:
+        return KC_STOPPED;
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        return KC_OFFSET_GONE;
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+    case RD_KAFKA_RESP_ERR__INVALID_TYPE:
+    case RD_KAFKA_RESP_ERR__NOT_CONFIGURED:
+        return KC_INTERNAL;
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_INVALID_REQUEST:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+        return KC_REJECTED;
+    default:
+        return KC_UNAVAILABLE;
+    }
+}
+
+void kc_kafka_error(struct kc_error *err, rd_kafka_resp_err_t code, const char *fmt, ...)
+{
+    kc_error_set(err, kc_kafka_code(code), code, "%s", rd_kafka_err2str(code));
+    char context[KC_ERROR_TEXT_SIZE];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(context, sizeof(context), fmt, args);
+    va_end(args);
+    kc_error_wrap(err, "%s", context);
+}
+
+int kc_kafka_protocol_code(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+        return RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+        return RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION;
+    default:
+        return code >= 0 ? (int)code : -1;
+    }
+}
+
+const char *kc_kafka_version(void)
+{
+    return rd_kafka_version_str();
+}

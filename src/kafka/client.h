@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* client.h - what every librdkafka client of ours has in common: its configuration, its log, its
+ * errors in our words, and how it is doing. Only kafka/ includes this. */
+#ifndef KC_KAFKA_CLIENT_H
+#define KC_KAFKA_CLIENT_H
+
+#include "base/error.h"
+#include "kafka/credentials.h"
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What the client last complained of. Any thread. */
+struct kc_health {
+    atomic_bool is_refused; /* the broker refused the sign-in, and never accepted one before */
+    pthread_mutex_t lock;
+    bool was_ok;       /* something has succeeded; needs lock */
+    char trouble[512]; /* "" when all is well; needs lock */
+};
+
+void kc_health_init(struct kc_health *h);
+void kc_health_deinit(struct kc_health *h);
+void kc_health_ok(struct kc_health *h);
+void kc_health_refused(struct kc_health *h, struct kc_error *err); /* says it as AUTH */
+
+/* Appends ": cause" of the last trouble, where there is one. */
+void kc_health_explain(struct kc_health *h, struct kc_error *err);
+
+struct kc_property {
+    const char *name; /* NULL ends a list */
+    const char *value;
+};
+
+/* A configuration with the credentials, our defaults, and then `own` (later rows win). `health` is
+ * kept up to date by librdkafka's error callback; it becomes the client's opaque and must outlive
+ * it. NULL and err, which names the property, when a value is refused. */
+rd_kafka_conf_t *kc_client_conf(const struct kc_credentials *credentials,
+                                const struct kc_property *own, struct kc_health *health,
+                                struct kc_error *err) KC_MUST_CHECK;
+
+/* librdkafka's code in our words: "<context>: <librdkafka's sentence>". */
+void kc_kafka_error(struct kc_error *err, rd_kafka_resp_err_t code, const char *fmt, ...)
+    KC_PRINTF(3, 4);
+
+enum kc_code kc_kafka_code(rd_kafka_resp_err_t code);
+
+/* The Kafka protocol's error code: the broker's own, or the one that fits librdkafka's best. */
+int kc_kafka_protocol_code(rd_kafka_resp_err_t code);
+
+/* "2.14.2" and "gzip,snappy,ssl,…" of the library that is linked. */
+const char *kc_kafka_version(void);
+
+#endif

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* credentials.h - how to reach a Kafka cluster and sign in to it. */
+#ifndef KC_KAFKA_CREDENTIALS_H
+#define KC_KAFKA_CREDENTIALS_H
+
+#include "conf/field.h"
+
+enum kc_mechanism {
+    KC_SCRAM_SHA_512,
+    KC_SCRAM_SHA_256,
+    KC_PLAIN,
+    KC_NO_SIGN_IN,
+};
+
+enum kc_security {
+    KC_SASL_SSL,
+    KC_SSL,
+    KC_SASL_PLAINTEXT,
+    KC_PLAINTEXT,
+};
+
+/* Texts are owned; free them with kc_credentials_free(). */
+struct kc_credentials {
+    char *username;
+    char *password;
+    int mechanism; /* enum kc_mechanism */
+    char *client_id;
+    char *brokers; /* as typed; kc_credentials_read() makes it a comma list with ports */
+    int security;  /* enum kc_security; by the mechanism where none was given */
+    char *ca_certificate;
+    char *ca_certificate_file;
+};
+
+extern const struct kc_field kc_credentials_fields[];
+
+/* Fills c, which the caller zeroed, and checks what no single field can show. All faults are added
+ * to the list; false when there are any. */
+bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc, enum kc_unknown unknown,
+                         struct kc_faults *faults) KC_MUST_CHECK;
+
+void kc_credentials_free(struct kc_credentials *c);
+
+#endif

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: Apache-2.0
+/* producer.c
+ *
+ * Threads    callers  kc_producer_send(), any number
+ *            reports  one per writer: fills in records; the last of a batch queues it as finished
+ *            answers  looks after what failed, reads low watermarks, calls done()
+ * Queue      finished  reports -> answers; bounded by what callers may have on the way
+ * Writers    main      for all; replaced after a fatal error
+ *            single    one record a request, for batches that the broker found too large as a whole
+ * Shutdown   close() lets answers finish what is outstanding, joins it, closes the writers */
+#include "kafka/producer.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sync.h"
+#include "kafka/writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FLOOD_LINGER_MS 5
+#define ANSWERS_IDLE_MS 1000
+#define LOW_WATERMARK_MS 3000 /* how long an answer may be held up for its logStartOffset */
+#define LOW_WATERMARK_PAUSE_MS 100
+#define REOPEN_PAUSE_MS 500   /* between two writers that end in a fatal error */
+#define METADATA_MS 1000
+
+struct kc_producer {
+    struct kc_writer_conf conf;
+    struct kc_writer *main;   /* needs writers */
+    struct kc_writer *single; /* needs writers; NULL until it is wanted */
+    pthread_rwlock_t writers; /* held for reading while a batch is sent */
+    int64_t reopened_ms;      /* answers only */
+    atomic_bool is_purged;
+
+    pthread_t answers;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct kc_batch *finished; /* newest first; needs lock */
+    size_t outstanding;        /* batches not answered yet; needs lock */
+    bool is_closing;           /* needs lock */
+};
+
+struct kc_batch *kc_batch_new(size_t count)
+{
+    struct kc_batch *b = kc_new0(struct kc_batch);
+    b->records = kc_new0_array(struct kc_record, count);
+    b->count = count;
+    for (size_t i = 0; i < count; i++) {
+        b->records[i].batch = b;
+        b->records[i].partition = KC_ANY_PARTITION;
+    }
+    return b;
+}
+
+void kc_batch_free(struct kc_batch *b)
+{
+    if (!b)
+        return;
+    kc_written_deinit(&b->written);
+    free(b->records);
+    free(b);
+}
+
+static const char *topic_of(const struct kc_record *r)
+{
+    return r->topic ? r->topic : r->batch->topic;
+}
+
+/* --- sending --- */
+
+static void finish(struct kc_batch *b)
+{
+    struct kc_producer *p = b->producer;
+    pthread_mutex_lock(&p->lock);
+    b->next = p->finished;
+    p->finished = b;
+    pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void release(struct kc_batch *b)
+{
+    if (atomic_fetch_sub(&b->unreported, 1) == 1)
+        finish(b);
+}
+
+static void on_reported(struct kc_record *r)
+{
+    release(r->batch);
+}
+
+/* Puts all records, or those chosen to be sent again. The batch was given one report more than
+ * records, so that it cannot finish before we are through with it. */
+static void put_records(struct kc_batch *b, struct kc_writer *w, bool only_again)
+{
+    const char *name = NULL;
+    rd_kafka_topic_t *topic = NULL;
+    for (size_t i = 0; i < b->count; i++) {
+        struct kc_record *r = &b->records[i];
+        if (only_again && !r->is_again)
+            continue;
+        r->is_again = false;
+        const char *wanted = topic_of(r);
+        if (!name || (wanted != name && strcmp(wanted, name) != 0)) {
+            if (topic)
+                rd_kafka_topic_destroy(topic);
+            topic = kc_writer_topic(w, wanted);
+            name = wanted;
+        }
+        if (!kc_writer_put(w, topic, r))
+            release(b);
+    }
+    if (topic)
+        rd_kafka_topic_destroy(topic);
+    release(b);
+}
+
+void kc_producer_send(struct kc_producer *p, struct kc_batch *b)
+{
+    b->producer = p;
+    b->started_ms = kc_now_ms();
+    atomic_store(&b->unreported, b->count + 1);
+    pthread_mutex_lock(&p->lock);
+    p->outstanding++;
+    pthread_mutex_unlock(&p->lock);
+
+    pthread_rwlock_rdlock(&p->writers);
+    put_records(b, p->main, false);
+    pthread_rwlock_unlock(&p->writers);
+}
+
+/* --- answers thread: what failed and may yet get in --- */
+
+/* The broker refuses a whole request, good records included. */
+static bool is_too_large_together(const struct kc_record *r)
+{
+    return r->error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && !r->was_alone;
+}
+
+/* Lost with a writer that met a fatal error, and surely not stored. */
+static bool is_lost_with_writer(const struct kc_record *r)
+{
+    if (r->stored != KC_NOT_STORED)
+        return false;
+    switch ((int)r->error) {
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+    case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static size_t choose(struct kc_batch *b, bool (*which)(const struct kc_record *))
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        struct kc_record *r = &b->records[i];
+        r->is_again = r->error && which(r);
+        n += r->is_again;
+    }
+    return n;
+}
+
+/* A pointer to p->main or p->single changes under the write lock, in the answers thread only: that
+ * thread reads both without. */
+static void replace(struct kc_producer *p, struct kc_writer **which, struct kc_writer *by)
+{
+    pthread_rwlock_wrlock(&p->writers);
+    *which = by;
+    pthread_rwlock_unlock(&p->writers);
+}
+
+static bool open_writer(struct kc_writer **out, const struct kc_writer_conf *conf)
+{
+    struct kc_error err = { 0 };
+    if (kc_writer_open(out, conf, &err))
+        return true;
+    kc_log(KC_ERROR, "producer_open_failed", KC_E(&err));
+    return false;
+}
+
+static bool ensure_single(struct kc_producer *p)
+{
+    struct kc_writer_conf conf = p->conf;
+    struct kc_writer *single;
+    if (p->single)
+        return true;
+    conf.is_single = true;
+    conf.linger_ms = 0;
+    conf.timeout_ms /= 2; /* has_time() saw to it that this is still inside the deadline */
+    if (!open_writer(&single, &conf))
+        return false;
+    replace(p, &p->single, single);
+    return true;
+}
+
+/* Ends a writer that met a fatal error; what it still held fails, and comes through here too. */
+static bool ensure_main(struct kc_producer *p)
+{
+    struct kc_writer *fresh, *old = p->main;
+    if (!kc_writer_is_fatal(old))
+        return true;
+    int64_t pause_until = p->reopened_ms + REOPEN_PAUSE_MS;
+    pthread_mutex_lock(&p->lock);
+    while (kc_ms_until(pause_until, REOPEN_PAUSE_MS) > 0)
+        kc_cond_wait(&p->wake, &p->lock, kc_ms_until(pause_until, REOPEN_PAUSE_MS));
+    pthread_mutex_unlock(&p->lock);
+    if (!open_writer(&fresh, &p->conf))
+        return false;
+    p->reopened_ms = kc_now_ms();
+    replace(p, &p->main, fresh);
+    kc_log(KC_WARN, "producer_reopened", KC_S("reason", "fatal error of the one before"));
+    kc_writer_purge(old);
+    kc_writer_close(old);
+    return true;
+}
+
+static bool has_time(const struct kc_producer *p, const struct kc_batch *b)
+{
+    return kc_now_ms() - b->started_ms < p->conf.timeout_ms / 2;
+}
+
+/* Sends again what may still get in; false when the batch is as it will stay. */
+static bool send_again(struct kc_producer *p, struct kc_batch *b)
+{
+    if (atomic_load(&p->is_purged) || !has_time(p, b))
+        return false;
+    struct kc_writer *w = NULL;
+    size_t n = choose(b, is_too_large_together);
+    if (n > 0) {
+        w = ensure_single(p) ? p->single : NULL;
+        for (size_t i = 0; i < b->count; i++)
+            b->records[i].was_alone |= b->records[i].is_again;
+    } else if (kc_writer_is_fatal(p->main) || p->reopened_ms > b->started_ms) {
+        n = choose(b, is_lost_with_writer);
+        w = n > 0 && ensure_main(p) ? p->main : NULL;
+    }
+    if (n == 0 || !w)
+        return false;
+    atomic_store(&b->unreported, n + 1);
+    put_records(b, w, true);
+    return true;
+}
+
+/* --- answers thread: what the answer says --- */
+
+static void summarize(struct kc_producer *p, struct kc_batch *b)
+{
+    struct kc_written *row = NULL;
+    b->failed = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct kc_record *r = &b->records[i];
+        if (r->error) {
+            b->failed++;
+            continue;
+        }
+        if (!row || row->partition != r->partition || row->topic != topic_of(r))
+            row = kc_written_row(&b->written, topic_of(r), r->partition);
+        if (row->base_offset == KC_NO_OFFSET || r->offset < row->base_offset) {
+            row->base_offset = r->offset;
+            row->append_time = r->timestamp;
+        }
+    }
+    if (b->failed < b->count)
+        kc_health_ok(kc_writer_health(p->main));
+}
+
+/* One partition without a leader fails the whole call: it is asked again for a while. */
+static bool ask_low_watermarks(struct kc_producer *p, rd_kafka_topic_partition_list_t *list)
+{
+    int64_t deadline = kc_now_ms() + LOW_WATERMARK_MS;
+    rd_kafka_resp_err_t code;
+    int left;
+    while ((left = kc_ms_until(deadline, LOW_WATERMARK_MS)) > 0) {
+        for (int i = 0; i < list->cnt; i++)
+            list->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING; /* -2: in this call a time */
+        code = rd_kafka_offsets_for_times(kc_writer_client(p->main), list, left);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return true;
+        kc_log(KC_DEBUG, "low_watermark_retry", KC_S("reason", rd_kafka_err2str(code)));
+        pthread_mutex_lock(&p->lock);
+        kc_cond_wait(&p->wake, &p->lock, LOW_WATERMARK_PAUSE_MS);
+        pthread_mutex_unlock(&p->lock);
+        if (atomic_load(&p->is_purged))
+            break;
+    }
+    return false;
+}
+
+/* One call for all partitions of all batches that wait for their answer. */
+static void read_low_watermarks(struct kc_producer *p, struct kc_batch *batches)
+{
+    struct kc_written_table all = { 0 };
+    for (struct kc_batch *b = batches; b; b = b->next) {
+        for (size_t i = 0; i < b->written.count; i++)
+            kc_written_row(&all, b->written.list[i].topic, b->written.list[i].partition);
+    }
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)all.count);
+    for (size_t i = 0; i < all.count; i++)
+        rd_kafka_topic_partition_list_add(list, all.list[i].topic, all.list[i].partition);
+
+    if (all.count > 0 && ask_low_watermarks(p, list)) {
+        for (int i = 0; i < list->cnt; i++) {
+            const rd_kafka_topic_partition_t *e = &list->elems[i];
+            kc_written_row(&all, e->topic, e->partition)->log_start =
+                e->err || e->offset < 0 ? KC_NO_OFFSET : e->offset;
+        }
+        for (struct kc_batch *b = batches; b; b = b->next) {
+            for (size_t i = 0; i < b->written.count; i++) {
+                struct kc_written *row = &b->written.list[i];
+                row->log_start = kc_written_row(&all, row->topic, row->partition)->log_start;
+            }
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    kc_written_deinit(&all);
+}
+
+/* After a refusal librdkafka fails the topic until it hears of it again: we ask, so that a right
+ * that was granted counts at once. */
+static void ask_after_refusal(struct kc_producer *p, const struct kc_batch *b)
+{
+    const struct kc_record *refused = NULL;
+    for (size_t i = 0; i < b->count && !refused; i++) {
+        if (b->records[i].error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+            refused = &b->records[i];
+    }
+    if (!refused)
+        return;
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = kc_writer_topic(p->main, topic_of(refused));
+    if (!topic)
+        return;
+    if (!rd_kafka_metadata(kc_writer_client(p->main), 0, topic, &metadata, METADATA_MS))
+        rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(topic);
+}
+
+/* --- answers thread: its loop --- */
+
+/* The finished batches, oldest first; NULL when the time is over or everything is. */
+static struct kc_batch *take_finished(struct kc_producer *p, bool *is_over)
+{
+    pthread_mutex_lock(&p->lock);
+    if (!p->finished && !(p->is_closing && p->outstanding == 0))
+        kc_cond_wait(&p->wake, &p->lock, ANSWERS_IDLE_MS);
+    struct kc_batch *newest = p->finished, *oldest = NULL;
+    p->finished = NULL;
+    *is_over = p->is_closing && p->outstanding == 0;
+    pthread_mutex_unlock(&p->lock);
+    while (newest) {
+        struct kc_batch *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+/* Takes those out of the list that went on their way once more. */
+static struct kc_batch *look_after(struct kc_producer *p, struct kc_batch *batches)
+{
+    struct kc_batch *kept = NULL, **last = &kept;
+    while (batches) {
+        struct kc_batch *b = batches;
+        batches = b->next;
+        if (send_again(p, b))
+            continue;
+        summarize(p, b);
+        b->next = NULL;
+        *last = b;
+        last = &b->next;
+    }
+    return kept;
+}
+
+static void answer(struct kc_producer *p, struct kc_batch *batches)
+{
+    while (batches) {
+        struct kc_batch *b = batches;
+        batches = b->next;
+        ask_after_refusal(p, b);
+        b->done(b); /* may free it */
+        pthread_mutex_lock(&p->lock);
+        p->outstanding--;
+        pthread_mutex_unlock(&p->lock);
+    }
+}
+
+static void *run_answers(void *arg)
+{
+    struct kc_producer *p = arg;
+    bool is_over = false;
+    while (!is_over) {
+        struct kc_batch *batches = look_after(p, take_finished(p, &is_over));
+        read_low_watermarks(p, batches);
+        answer(p, batches);
+    }
+    return NULL;
+}
+
+/* --- opening and closing --- */
+
+static void init_locks(struct kc_producer *p)
+{
+    pthread_rwlockattr_t attr;
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&p->writers, &attr);
+    pthread_rwlockattr_destroy(&attr);
+    pthread_mutex_init(&p->lock, NULL);
+    kc_cond_init(&p->wake);
+}
+
+static void free_all(struct kc_producer *p)
+{
+    kc_writer_close(p->main);
+    kc_writer_close(p->single);
+    pthread_rwlock_destroy(&p->writers);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->wake);
+    free(p);
+}
+
+bool kc_producer_open(struct kc_producer **out, const struct kc_producer_conf *conf,
+                      struct kc_error *err)
+{
+    struct kc_producer *p = kc_new0(struct kc_producer);
+    init_locks(p);
+    p->conf = (struct kc_writer_conf){
+        .credentials = conf->credentials,
+        .compression = conf->compression,
+        .timeout_ms = conf->timeout_ms,
+        .linger_ms = conf->is_flood ? FLOOD_LINGER_MS : 0,
+        .reported = on_reported,
+    };
+    if (!kc_writer_open(&p->main, &p->conf, err)) {
+        free_all(p);
+        return false;
+    }
+    if (conf->topic) {
+        rd_kafka_topic_t *topic = kc_writer_topic(p->main, conf->topic);
+        if (topic)
+            rd_kafka_topic_destroy(topic);
+    }
+    kc_thread_start(&p->answers, "kc-answers", run_answers, p);
+    *out = p;
+    return true;
+}
+
+void kc_producer_purge(struct kc_producer *p)
+{
+    atomic_store(&p->is_purged, true);
+    pthread_rwlock_rdlock(&p->writers);
+    kc_writer_purge(p->main);
+    if (p->single)
+        kc_writer_purge(p->single);
+    pthread_rwlock_unlock(&p->writers);
+}
+
+void kc_producer_close(struct kc_producer *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->is_closing = true;
+    pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    pthread_join(p->answers, NULL);
+    free_all(p);
+}
+
+/* --- words for failures --- */
+
+void kc_producer_explain(struct kc_producer *p, const struct kc_record *r, struct kc_error *err)
+{
+    pthread_rwlock_rdlock(&p->writers);
+    struct kc_health *health = kc_writer_health(p->main);
+    enum kc_code code = kc_kafka_code(r->error);
+    if (code == KC_AUTH && atomic_load(&health->is_refused))
+        kc_health_refused(health, err);
+    else
+        kc_kafka_error(err, r->error, "%s", kc_code_sentence(code));
+    if (code == KC_TIMEOUT || code == KC_UNAVAILABLE)
+        kc_health_explain(health, err);
+    pthread_rwlock_unlock(&p->writers);
+}
+
+int kc_record_code(const struct kc_record *r)
+{
+    return kc_kafka_protocol_code(r->error);
+}
+
+const char *kc_record_code_name(const struct kc_record *r)
+{
+    return rd_kafka_err2name(r->error);
+}
+
+const char *kc_record_code_text(const struct kc_record *r)
+{
+    return rd_kafka_err2str(r->error);
+}
