@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_harness.c - the tests' own server and witness do what the other live tests rely on. */
-#include "support/kafka_server.h"
-#include "support/witness.h"
+#include "support/component.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,23 +11,8 @@
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
 
-static struct witness *witness;
-
-static int setup(void **state)
-{
-    kafka_group_setup(state);
-    witness = witness_open(kafka->plaintext);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    witness_close(witness);
-    return kafka_group_teardown(state);
-}
-
 /* Asks for metadata with these settings (name, value, ..., NULL) on top of the address. */
-static rd_kafka_resp_err_t sign_in(const char *brokers, const char *const settings[])
+static rd_kafka_resp_err_t knock(const char *brokers, const char *const settings[])
 {
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -41,7 +25,7 @@ static rd_kafka_resp_err_t sign_in(const char *brokers, const char *const settin
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     assert_non_null(rk);
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t err = rd_kafka_metadata(rk, 1, NULL, &metadata, 3000);
+    rd_kafka_resp_err_t err = rd_kafka_metadata(rk, 1, NULL, &metadata, 1500);
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
     rd_kafka_destroy(rk);
@@ -52,15 +36,15 @@ static void every_listener_takes_the_right_sign_in(void **state)
 {
     (void)state;
     static const char *const mechanisms[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512" };
-    assert_int_equal(sign_in(kafka->plaintext, ARGS("security.protocol", "plaintext")), 0);
-    assert_int_equal(sign_in(kafka->ssl, ARGS("security.protocol", "ssl")), 0);
+    assert_int_equal(knock(kafka->plaintext, ARGS("security.protocol", "plaintext")), 0);
+    assert_int_equal(knock(kafka->ssl, ARGS("security.protocol", "ssl")), 0);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(sign_in(kafka->sasl_plaintext,
+        assert_int_equal(knock(kafka->sasl_plaintext,
                                  ARGS("security.protocol", "sasl_plaintext", "sasl.mechanism",
                                       mechanisms[i], "sasl.username", KAFKA_USER,
                                       "sasl.password", KAFKA_PASSWORD)),
                          0);
-        assert_int_equal(sign_in(kafka->sasl_ssl,
+        assert_int_equal(knock(kafka->sasl_ssl,
                                  ARGS("security.protocol", "sasl_ssl", "sasl.mechanism",
                                       mechanisms[i], "sasl.username", KAFKA_GUEST,
                                       "sasl.password", KAFKA_GUEST_PASSWORD)),
@@ -71,7 +55,7 @@ static void every_listener_takes_the_right_sign_in(void **state)
 static void a_wrong_password_is_refused(void **state)
 {
     (void)state;
-    assert_int_not_equal(sign_in(kafka->sasl_ssl,
+    assert_int_not_equal(knock(kafka->sasl_ssl,
                                  ARGS("security.protocol", "sasl_ssl", "sasl.mechanism",
                                       "SCRAM-SHA-512", "sasl.username", KAFKA_USER,
                                       "sasl.password", "wrong")),
@@ -81,7 +65,7 @@ static void a_wrong_password_is_refused(void **state)
 static void another_authority_is_refused(void **state)
 {
     (void)state;
-    assert_int_not_equal(sign_in(kafka->ssl, ARGS("security.protocol", "ssl", "ssl.ca.location",
+    assert_int_not_equal(knock(kafka->ssl, ARGS("security.protocol", "ssl", "ssl.ca.location",
                                                   kafka->certs.other_ca)),
                          0);
 }
@@ -163,5 +147,5 @@ int main(void)
         cmocka_unit_test(committed_offsets_of_a_group_can_be_read),
         cmocka_unit_test(a_killed_server_comes_back_with_its_data),
     };
-    return cmocka_run_group_tests_name("live/harness", tests, setup, teardown);
+    return cmocka_run_group_tests_name("live/harness", tests, live_setup, live_teardown);
 }

@@ -23,8 +23,6 @@
 
 enum { PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL, CONTROLLER, PORTS };
 
-struct kafka_server *kafka;
-
 /* --- Small helpers ------------------------------------------------------------------------- */
 
 char *read_text_file(const char *path)
@@ -154,7 +152,8 @@ static void write_settings(const struct kafka_server *server, const struct kafka
         fputs("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
               "super.users=User:ANONYMOUS;User:" KAFKA_USER "\n",
               f);
-    /* One broker, two cores, and nobody to wait for. */
+    /* One broker, two cores, and nobody to wait for. The broker's session: a killed broker may
+     * not come back before its controller has given the earlier one up. */
     fputs("auto.create.topics.enable=false\n"
           "offsets.topic.replication.factor=1\n"
           "offsets.topic.num.partitions=3\n"
@@ -162,7 +161,8 @@ static void write_settings(const struct kafka_server *server, const struct kafka
           "transaction.state.log.min.isr=1\n"
           "transaction.state.log.num.partitions=3\n"
           "group.initial.rebalance.delay.ms=0\n"
-          "group.min.session.timeout.ms=1000\n"
+          "broker.session.timeout.ms=3000\n"
+          "broker.heartbeat.interval.ms=500\n"
           "num.network.threads=2\n"
           "num.io.threads=3\n"
           "log.cleaner.enable=false\n"
@@ -336,19 +336,4 @@ void kafka_free(struct kafka_server *server)
     kafka_kill(server); /* its data goes too: there is nothing to bring to an end */
     nftw(server->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(server);
-}
-
-int kafka_group_setup(void **state)
-{
-    (void)state;
-    kafka = kafka_start(NULL);
-    return 0;
-}
-
-int kafka_group_teardown(void **state)
-{
-    (void)state;
-    kafka_free(kafka);
-    kafka = NULL;
-    return 0;
 }

@@ -48,9 +48,4 @@ char *kafka_log_tail(const struct kafka_server *server);
 /* A file's whole text, NUL-terminated; the caller frees. */
 char *read_text_file(const char *path);
 
-/* A group setup and teardown for cmocka: the program's one server, and how tests reach it. */
-int kafka_group_setup(void **state);
-int kafka_group_teardown(void **state);
-extern struct kafka_server *kafka; /* NULL outside a group */
-
 #endif

@@ -113,6 +113,12 @@ static void must(rd_kafka_resp_err_t code, const char *what, const char *topic)
         fail_msg("witness: %s '%s': %s", what, topic, rd_kafka_err2str(code));
 }
 
+static void must_error(const rd_kafka_error_t *error, const char *what)
+{
+    if (error)
+        fail_msg("witness: %s: %s", what, rd_kafka_error_string(error));
+}
+
 static rd_kafka_event_t *answer(rd_kafka_queue_t *queue, const char *what, const char *topic)
 {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
@@ -244,6 +250,27 @@ void witness_watermarks(struct witness *w, const char *topic, int partition, int
 {
     must(rd_kafka_query_watermark_offsets(w->rk, topic, partition, low, high, WAIT_MS),
          "watermarks of", topic);
+}
+
+void witness_allow_writing(struct witness *w, const char *user, const char *topic)
+{
+    char principal[64], why[256];
+    snprintf(principal, sizeof(principal), "User:%s", user);
+    rd_kafka_AclBinding_t *right = rd_kafka_AclBinding_new(
+        RD_KAFKA_RESOURCE_TOPIC, topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*",
+        RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof(why));
+    if (!right)
+        fail_msg("witness: %s", why);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(w->rk);
+    rd_kafka_CreateAcls(w->rk, &right, 1, NULL, queue);
+    rd_kafka_event_t *event = answer(queue, "allow writing to", topic);
+    size_t count;
+    const rd_kafka_acl_result_t **results =
+        rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &count);
+    for (size_t i = 0; i < count; i++)
+        must_error(rd_kafka_acl_result_error(results[i]), "allow writing");
+    rd_kafka_event_destroy(event);
+    rd_kafka_AclBinding_destroy(right);
 }
 
 static rd_kafka_t *group_client(struct witness *w, const char *group)
@@ -379,12 +406,6 @@ void witness_write_numbers(struct witness *w, const char *topic, int partitions,
 {
     struct numbers numbers = { .from = from, .partitions = partitions };
     witness_write_many(w, topic, count, fill_number, &numbers);
-}
-
-static void must_error(rd_kafka_error_t *error, const char *what)
-{
-    if (error)
-        fail_msg("witness: %s: %s", what, rd_kafka_error_string(error));
 }
 
 void witness_write_transaction(struct witness *w, const char *topic, const char *const *values,

@@ -36,6 +36,9 @@ void witness_delete_records(struct witness *w, const char *topic, int partition,
 void witness_watermarks(struct witness *w, const char *topic, int partition, int64_t *low,
                         int64_t *high);
 
+/* Lets a user write to a topic and see it, where the server knows rights. */
+void witness_allow_writing(struct witness *w, const char *user, const char *topic);
+
 /* What a group has committed; -1 where it has nothing. */
 int64_t witness_committed(struct witness *w, const char *group, const char *topic, int partition);
 bool witness_wait_committed(struct witness *w, const char *group, const char *topic,
