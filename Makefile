@@ -61,7 +61,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
 OPTIMIZE := $(if $(SANITIZE),-O1 $(SANITIZE) -fno-omit-frame-pointer,\
             -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
 
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -DKC_VERSION='"$(VERSION)"' -Isrc $(DEPS_CFLAGS) $(CPPFLAGS) \
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE= -DKC_VERSION='"$(VERSION)"' -Isrc $(DEPS_CFLAGS) $(CPPFLAGS) \
           $(WARNINGS) $(OPTIMIZE) -g -fno-common -fPIE -pthread $(CFLAGS)
 LINK = $(CC) $(SANITIZE) -pie -pthread -Wl,-z,relro,-z,now $(LDFLAGS)
 
@@ -130,7 +130,7 @@ REPORTS = $(CURDIR)/$(BUILD)/reports
 test-sanitized: $(BINARY) $(call programs,$(SANITIZED))
 	@rm -rf $(REPORTS) && mkdir $(REPORTS)
 	@ASAN_OPTIONS=log_path=$(REPORTS)/asan:detect_stack_use_after_return=1:strict_string_checks=1 \
-	UBSAN_OPTIONS=log_path=$(REPORTS)/ubsan:print_stacktrace=1 \
+	UBSAN_OPTIONS=log_path=$(REPORTS)/ubsan:print_stacktrace=1:abort_on_error=1 \
 	TSAN_OPTIONS=log_path=$(REPORTS)/tsan:second_deadlock_stack=1$(addprefix :suppressions=$(CURDIR)/,$(wildcard tests/tsan.supp)) \
 	KC_TEST_WRAPPER='$(NARROW)' KC_TEST_REPORTS=$(REPORTS) $(RUN_TESTS) $(call programs,$(SANITIZED))
 
@@ -150,7 +150,7 @@ bench: $(BINARY) ## Measures against kcat on the same broker
 
 # --- Looking after the code --------------------------------------------------------------------
 
-TIDY_FLAGS = -std=c11 -D_GNU_SOURCE -DKC_VERSION=\"$(VERSION)\" -Isrc -Itests $(DEPS_CFLAGS) $(CMOCKA_CFLAGS)
+TIDY_FLAGS = -std=c11 -D_GNU_SOURCE= -DKC_VERSION=\"$(VERSION)\" -Isrc -Itests $(DEPS_CFLAGS) $(CMOCKA_CFLAGS)
 C_FILES = $(shell find src tests -name '*.c' -o -name '*.h')
 
 lint: ## Checks the include rule, the layout and what clang-tidy knows
