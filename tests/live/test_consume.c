@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #define FROM_START "--set", "startFrom=earliest"
-#define TO_END "--until", "end"
+#define TO_END     "--until", "end"
 
 /* The values of all data events, each followed by a space. The caller frees. */
 static char *values_of(json_t *events)
@@ -53,7 +53,8 @@ static void wait_for_member(const char *group, const char *topic)
             fail_msg("group '%s' committed no start offset", group);
 }
 
-/* --- What a message says ------------------------------------------------------------------- */
+/* --- What a message says -------------------------------------------------------------------
+ */
 
 static void a_record_becomes_a_message_with_all_it_has(void **state)
 {
@@ -85,7 +86,8 @@ static void nothing_is_told_from_empty(void **state)
 {
     (void)state;
     const char *topic = witness_new_topic(witness, 1, NULL);
-    struct witness_record nothing = witness_text(NULL, NULL, 0), empty = witness_text("", "", 0);
+    struct witness_record nothing = witness_text(NULL, NULL, 0),
+                          empty = witness_text("", "", 0);
     witness_write(witness, topic, &nothing);
     witness_write(witness, topic, &empty);
     json_t *events = consume(topic, NULL, ARGS(FROM_START, TO_END), 0);
@@ -114,8 +116,9 @@ static void bytes_come_out_in_the_encoding_asked_for(void **state)
     assert_event_str(events, "1.body.keyEncoding", "base64");
     json_decref(events);
 
-    events = consume(topic, NULL, ARGS(FROM_START, TO_END, "--set", "valueEncoding=base64", "--set",
-                                       "keyEncoding=base64"),
+    events = consume(topic, NULL,
+                     ARGS(FROM_START, TO_END, "--set", "valueEncoding=base64", "--set",
+                          "keyEncoding=base64"),
                      0);
     assert_event_str(events, "0.body.key", "a2V5");
     assert_event_str(events, "0.body.value", "eyJhIjpbMSxudWxsXX0=");
@@ -132,7 +135,8 @@ static void a_batch_holds_as_many_records_as_asked_for(void **state)
     (void)state;
     const char *topic = witness_new_topic(witness, 1, NULL);
     witness_write_numbers(witness, topic, 1, 0, 25);
-    json_t *events = consume(topic, "batches", ARGS(FROM_START, TO_END, "--set", "batchSize=10"), 0);
+    json_t *events =
+        consume(topic, "batches", ARGS(FROM_START, TO_END, "--set", "batchSize=10"), 0);
     json_t *data = events_of(events, "data"), *event;
     size_t i, sum = 0;
     json_array_foreach(data, i, event)
@@ -150,14 +154,16 @@ static void a_batch_holds_as_many_records_as_asked_for(void **state)
     json_decref(events);
 }
 
-/* --- Where it begins and where it ends ----------------------------------------------------- */
+/* --- Where it begins and where it ends -----------------------------------------------------
+ */
 
 static void start_from_decides_where_a_group_begins(void **state)
 {
     (void)state;
     const char *topic = witness_new_topic(witness, 1, NULL);
     for (int i = 0; i < 6; i++) {
-        struct witness_record record = witness_text(NULL, (const char[]){ (char)('a' + i), 0 }, 0);
+        struct witness_record record =
+            witness_text(NULL, (const char[]){ (char)('a' + i), 0 }, 0);
         record.timestamp = 1700000000000 + i * 1000; /* 2023-11-14T22:13:20Z and on */
         witness_write(witness, topic, &record);
     }
@@ -285,12 +291,16 @@ static void aborted_transactions_are_not_read(void **state)
              "a b c d e ");
 }
 
-/* --- What is committed, and when ----------------------------------------------------------- */
+/* --- What is committed, and when -----------------------------------------------------------
+ */
 
 static void order_is_kept_in_each_partition(void **state)
 {
     (void)state;
-    enum { PARTITIONS = 5, RECORDS = 20000 };
+    enum {
+        PARTITIONS = 5,
+        RECORDS = 20000
+    };
     const char *topic = witness_new_topic(witness, PARTITIONS, NULL);
     witness_write_numbers(witness, topic, PARTITIONS, 0, RECORDS);
     struct process *p = start_consume(topic, "ordered", ARGS(FROM_START, TO_END));
@@ -318,7 +328,8 @@ static void only_what_was_written_is_committed(void **state)
     const char *topic = witness_new_topic(witness, 1, NULL);
     witness_write_numbers(witness, topic, 1, 0, 20000);
     struct process *p = start_consume(topic, "unread", ARGS(FROM_START));
-    /* Nobody reads: the pipe fills. The commit of what fits into it comes after a few seconds. */
+    /* Nobody reads: the pipe fills. The commit of what fits into it comes after a few seconds.
+     */
     int64_t committed, deadline = now_ms() + WAIT_MS;
     while ((committed = witness_committed(witness, "unread", topic, 0)) <= 0)
         assert_true(now_ms() < deadline);
@@ -326,7 +337,8 @@ static void only_what_was_written_is_committed(void **state)
     int64_t lines = 0;
     while (process_line(p, WAIT_MS))
         lines++;
-    print_message("%lld lines written, %lld committed\n", (long long)lines, (long long)committed);
+    print_message("%lld lines written, %lld committed\n", (long long)lines,
+                  (long long)committed);
     assert_in_range(committed, 1, lines);
     assert_in_range(lines, 1, 19999);
     process_free(p);
@@ -383,8 +395,8 @@ static void a_refused_record_comes_again_after_a_second(void **state)
     (void)state;
     const char *topic = witness_new_topic(witness, 1, NULL);
     witness_write_numbers(witness, topic, 1, 0, 2);
-    struct process *p = start_consume(topic, "nacks", ARGS(FROM_START, "--ack", "stdin", "--set",
-                                                           "maxInFlight=1"));
+    struct process *p = start_consume(
+        topic, "nacks", ARGS(FROM_START, "--ack", "stdin", "--set", "maxInFlight=1"));
     char answer[200];
     for (int tries = 0; tries < 3; tries++) {
         int64_t start = now_ms();
@@ -457,14 +469,19 @@ static void a_reader_that_goes_away_ends_it_with_0(void **state)
     process_free(p);
 }
 
-/* --- More than one of us ------------------------------------------------------------------- */
+/* --- More than one of us -------------------------------------------------------------------
+ */
 
 #define ALL INT64_MAX
 
 static void partitions_go_from_hand_to_hand_without_loss_or_repetition(void **state)
 {
     (void)state;
-    enum { PARTITIONS = 4, BATCH = 200, RECORDS = 40000 };
+    enum {
+        PARTITIONS = 4,
+        BATCH = 200,
+        RECORDS = 40000
+    };
     const char *topic = witness_new_topic(witness, PARTITIONS, NULL);
     struct tally tally;
     tally_init(&tally, RECORDS);

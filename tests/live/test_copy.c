@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_copy.c - `run consume … | run produce …` copies a topic: another client finds no difference
- * between the copy and the original. */
+/* test_copy.c - `run consume … | run produce …` copies a topic: another client finds no
+ * difference between the copy and the original. */
 #include "support/component.h"
 
 #include <setjmp.h>
@@ -16,14 +16,15 @@
 static struct process_end copy(const char *from, const char *to, const char *consume_more)
 {
     char command[600];
-    snprintf(command, sizeof(command),
-             "set -o pipefail; \"$KC_TEST_BINARY\" run consume --set topic=%s --set groupId=%s-copy "
-             "--set startFrom=earliest --until end %s | \"$KC_TEST_BINARY\" run produce --set "
-             "topic=%s",
-             from, from, consume_more, to);
-    struct run run = run_process(ARGS("bash", "-c", command),
-                                 &(struct process_options){ .env = ARGS(no_sign_in()) }, "",
-                                 WAIT_MS * 2);
+    snprintf(
+        command, sizeof(command),
+        "set -o pipefail; \"$KC_TEST_BINARY\" run consume --set topic=%s --set groupId=%s-copy "
+        "--set startFrom=earliest --until end %s | \"$KC_TEST_BINARY\" run produce --set "
+        "topic=%s",
+        from, from, consume_more, to);
+    struct run run =
+        run_process(ARGS("bash", "-c", command),
+                    &(struct process_options){ .env = ARGS(no_sign_in()) }, "", WAIT_MS * 2);
     if (run.end.exit_code != 0)
         fail_msg("exit code %d\n%.3000s\n%.3000s", run.end.exit_code, run.out, run.err);
     json_decref(events_parse(run.out));
@@ -34,7 +35,8 @@ static struct process_end copy(const char *from, const char *to, const char *con
 
 static void assert_same_topic(const char *copied, const char *original)
 {
-    struct witness_records a = witness_read(witness, copied), b = witness_read(witness, original);
+    struct witness_records a = witness_read(witness, copied),
+                           b = witness_read(witness, original);
     assert_int_equal(a.count, b.count);
     for (size_t i = 0; i < a.count; i++)
         assert_same_record(&a.at[i], &b.at[i]);
@@ -45,14 +47,14 @@ static void assert_same_topic(const char *copied, const char *original)
 /* What kcat prints of a topic, all bytes of it. */
 static struct run kcat(const char *topic)
 {
-    struct run run = run_process(ARGS("kcat", "-C", "-b", kafka->plaintext, "-t", topic, "-e", "-q",
-                                      "-f", "%o %T %K:%k %S:%s [%h]\\n"),
+    struct run run = run_process(ARGS("kcat", "-C", "-b", kafka->plaintext, "-t", topic, "-e",
+                                      "-q", "-f", "%o %T %K:%k %S:%s [%h]\\n"),
                                  NULL, "", WAIT_MS);
     assert_int_equal(run.end.exit_code, 0);
     return run;
 }
 
-#define KEY(text) .key = (text), .key_size = sizeof(text) - 1
+#define KEY(text)   .key = (text), .key_size = sizeof(text) - 1
 #define VALUE(text) .value = (text), .value_size = sizeof(text) - 1
 
 static void write_awkward_records(const char *topic)
@@ -64,14 +66,19 @@ static void write_awkward_records(const char *topic)
         { .key = "", .value = NULL },
         { .key = NULL, .value = "" },
         { KEY("\xff\xfe\0"), VALUE("\x80\0\x81 \xc0\xaf") },
-        { KEY("\0"), VALUE("\xed\xa0\x80") },                 /* half a surrogate pair */
-        { KEY("\xf4\x90\x80\x80"), VALUE("\xef\xbf\xbd") },   /* beyond Unicode; U+FFFD itself */
+        { KEY("\0"), VALUE("\xed\xa0\x80") },               /* half a surrogate pair */
+        { KEY("\xf4\x90\x80\x80"), VALUE("\xef\xbf\xbd") }, /* beyond Unicode; U+FFFD itself */
         { KEY("\\\"/\b\f\n\r\t\x01\x7f"), VALUE("\u2028\U0001F697") },
         { KEY("{\"a\":1}"), VALUE("{\"value\":\"json?\"}") },
         { KEY("h"), VALUE("headers"),
-          .headers = { { "twice", "1", 1 }, { "other", "x", 1 }, { "twice", "2", 1 },
-                       { "null", NULL, 0 }, { "empty", "", 0 }, { "bytes", "\xff\0\x80", 3 },
-                       { "", "no name", 7 }, { "twice", NULL, 0 } },
+          .headers = { { "twice", "1", 1 },
+                       { "other", "x", 1 },
+                       { "twice", "2", 1 },
+                       { "null", NULL, 0 },
+                       { "empty", "", 0 },
+                       { "bytes", "\xff\0\x80", 3 },
+                       { "", "no name", 7 },
+                       { "twice", NULL, 0 } },
           .header_count = 8 },
         { KEY("h"), VALUE("one header"), .headers = { { "bytes", "\x80", 1 } },
           .header_count = 1 },
@@ -110,7 +117,9 @@ static void awkward_records_are_copied_byte_for_byte(void **state)
 static void many_records_are_copied(void **state)
 {
     (void)state;
-    enum { RECORDS = 50000 };
+    enum {
+        RECORDS = 50000
+    };
     const char *original = witness_new_topic(witness, 1, NULL);
     const char *copied = witness_new_topic(witness, 1, NULL);
     witness_write_numbers(witness, original, 1, 0, RECORDS);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_crash.c - consume is killed with -9 again and again while records flow: none is lost. How
- * many came twice, and how long the next run waited for its first record, is printed. */
+/* test_crash.c - consume is killed with -9 again and again while records flow: none is lost.
+ * How many came twice, and how long the next run waited for its first record, is printed. */
 #include "support/component.h"
 #include "support/tally.h"
 
@@ -14,9 +14,11 @@
 
 #include <cmocka.h>
 
-enum { PARTITIONS = 4 };
+enum {
+    PARTITIONS = 4
+};
 #define COMMIT_WINDOW 10000 /* settled records between two commits, at most */
-#define IN_FLIGHT 1000      /* maxInFlight's default */
+#define IN_FLIGHT     1000  /* maxInFlight's default */
 
 /* The pipe and our own buffer hold lines that a killed run wrote: they count as given. */
 static void kill_and_take_the_rest(struct process *p, struct tally *tally)
@@ -32,9 +34,10 @@ static int by_size(const void *a, const void *b)
     return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
 }
 
-/* Each round starts a run, writes `batch` records meanwhile, waits for the run's first record, and
- * kills it at a random moment after that. */
-static void none_is_lost(int kills, int64_t batch, const char *const settings[], const char *title)
+/* Each round starts a run, writes `batch` records meanwhile, waits for the run's first record,
+ * and kills it at a random moment after that. */
+static void none_is_lost(int kills, int64_t batch, const char *const settings[],
+                         const char *title)
 {
     const char *topic = witness_new_topic(witness, PARTITIONS, NULL);
     const char *group = witness_fresh_name(witness, "crashing");
@@ -43,11 +46,10 @@ static void none_is_lost(int kills, int64_t batch, const char *const settings[],
     struct tally tally;
     tally_init(&tally, records);
     assert_non_null(waits);
-    unsigned int seed = (unsigned int)now_ms();
-    srandom(seed);
+    unsigned int seed = (unsigned int)now_ms(), state = seed;
 
     for (int i = 0; i < kills; i++) {
-        int64_t started = now_ms(), written = 0, taken = 0, moment = random() % batch + 1;
+        int64_t started = now_ms(), written = 0, taken = 0, moment = rand_r(&state) % batch + 1;
         struct process *p = start_consume(topic, group, settings);
         while (written < batch) {
             witness_write_numbers(witness, topic, PARTITIONS, i * batch + written, batch / 10);
@@ -66,7 +68,8 @@ static void none_is_lost(int kills, int64_t batch, const char *const settings[],
         tally_lines(&tally, p, moment - taken, 50);
         kill_and_take_the_rest(p, &tally);
         if (written < batch)
-            witness_write_numbers(witness, topic, PARTITIONS, i * batch + written, batch - written);
+            witness_write_numbers(witness, topic, PARTITIONS, i * batch + written,
+                                  batch - written);
     }
     int64_t again = tally.again;
 
@@ -92,8 +95,7 @@ static void none_is_lost(int kills, int64_t batch, const char *const settings[],
 static void twenty_kills_lose_none_of_200000_records(void **state)
 {
     (void)state;
-    none_is_lost(20, 10000,
-                 ARGS("--set", "startFrom=earliest", "--set", "groupInstanceId=one"),
+    none_is_lost(20, 10000, ARGS("--set", "startFrom=earliest", "--set", "groupInstanceId=one"),
                  "static membership");
 }
 

@@ -39,34 +39,34 @@ static void every_listener_takes_the_right_sign_in(void **state)
     assert_int_equal(knock(kafka->plaintext, ARGS("security.protocol", "plaintext")), 0);
     assert_int_equal(knock(kafka->ssl, ARGS("security.protocol", "ssl")), 0);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(knock(kafka->sasl_plaintext,
-                                 ARGS("security.protocol", "sasl_plaintext", "sasl.mechanism",
-                                      mechanisms[i], "sasl.username", KAFKA_USER,
-                                      "sasl.password", KAFKA_PASSWORD)),
-                         0);
-        assert_int_equal(knock(kafka->sasl_ssl,
-                                 ARGS("security.protocol", "sasl_ssl", "sasl.mechanism",
-                                      mechanisms[i], "sasl.username", KAFKA_GUEST,
-                                      "sasl.password", KAFKA_GUEST_PASSWORD)),
-                         0);
+        assert_int_equal(
+            knock(kafka->sasl_plaintext,
+                  ARGS("security.protocol", "sasl_plaintext", "sasl.mechanism", mechanisms[i],
+                       "sasl.username", KAFKA_USER, "sasl.password", KAFKA_PASSWORD)),
+            0);
+        assert_int_equal(
+            knock(kafka->sasl_ssl,
+                  ARGS("security.protocol", "sasl_ssl", "sasl.mechanism", mechanisms[i],
+                       "sasl.username", KAFKA_GUEST, "sasl.password", KAFKA_GUEST_PASSWORD)),
+            0);
     }
 }
 
 static void a_wrong_password_is_refused(void **state)
 {
     (void)state;
-    assert_int_not_equal(knock(kafka->sasl_ssl,
-                                 ARGS("security.protocol", "sasl_ssl", "sasl.mechanism",
-                                      "SCRAM-SHA-512", "sasl.username", KAFKA_USER,
-                                      "sasl.password", "wrong")),
-                         0);
+    assert_int_not_equal(
+        knock(kafka->sasl_ssl,
+              ARGS("security.protocol", "sasl_ssl", "sasl.mechanism", "SCRAM-SHA-512",
+                   "sasl.username", KAFKA_USER, "sasl.password", "wrong")),
+        0);
 }
 
 static void another_authority_is_refused(void **state)
 {
     (void)state;
     assert_int_not_equal(knock(kafka->ssl, ARGS("security.protocol", "ssl", "ssl.ca.location",
-                                                  kafka->certs.other_ca)),
+                                                kafka->certs.other_ca)),
                          0);
 }
 

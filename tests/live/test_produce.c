@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_produce.c - `run produce` on Apache Kafka: what it answers, against what the broker has. */
+/* test_produce.c - `run produce` on Apache Kafka: what it answers, against what the broker has.
+ */
 #include "support/component.h"
 
 #include <setjmp.h>
@@ -75,7 +76,8 @@ static void the_stored_ones_are(const char *topic, const char *first_letters)
     witness_records_free(&records);
 }
 
-/* --- What a good answer says --------------------------------------------------------------- */
+/* --- What a good answer says ---------------------------------------------------------------
+ */
 
 static void results_are_the_brokers_own(void **state)
 {
@@ -84,7 +86,8 @@ static void results_are_the_brokers_own(void **state)
     struct process *p = start_produce(topic, NULL);
 
     json_decref(ask(p, "{'messages':[{'value':'a'},{'value':'b'}]}"));
-    json_t *answer = ask(p, "{'id':'second','body':{'messages':[{'value':'c'},{'value':'d'}]}}");
+    json_t *answer =
+        ask(p, "{'id':'second','body':{'messages':[{'value':'c'},{'value':'d'}]}}");
     assert_int_equal(json_array_size(answer), 2);
     assert_json(answer, "0.inReplyTo", "\"second\"");
     assert_json(answer, "0.line", "2");
@@ -178,7 +181,8 @@ static void emit_behavior_batch_gives_one_message(void **state)
     json_decref(events);
 }
 
-/* --- What is written ----------------------------------------------------------------------- */
+/* --- What is written -----------------------------------------------------------------------
+ */
 
 static void records_of_every_shape_are_written_as_they_stand(void **state)
 {
@@ -193,7 +197,8 @@ static void records_of_every_shape_are_written_as_they_stand(void **state)
              "{'key':'','value':{'a': [1.50, true]}},"
              "{'key':7,'value':12345678901234567890},"
              "{'key':'AP8=','keyEncoding':'base64','value':'/w==','valueEncoding':'base64'},"
-             "{'value':'h','headers':{'a':'x','b':null,'c':{'base64':'gA=='},'d':['1',null,'']}},"
+             "{'value':'h','headers':{'a':'x','b':null,'c':{'base64':'gA=='},'d':['1',null,'']}"
+             "},"
              "{'value':'i','headers':[['z','1'],['a','2'],['z',null]]},"
              "{'value':'gr\u00fc\u00df \\u20ac'}"
              "]}\n"),
@@ -241,7 +246,8 @@ static void a_body_with_a_value_is_one_record(void **state)
 {
     (void)state;
     const char *topic = witness_new_topic(witness, 1, NULL);
-    json_decref(produce(topic, NULL, json("{'key':'k','value':'v'}\n{'body':{'value':'w'}}"), 0));
+    json_decref(
+        produce(topic, NULL, json("{'key':'k','value':'v'}\n{'body':{'value':'w'}}"), 0));
     struct witness_records records = witness_read(witness, topic);
     assert_int_equal(records.count, 2);
     assert_bytes(records.at[0].key, records.at[0].key_size, "k");
@@ -254,8 +260,9 @@ static void nothing_of_a_misshapen_body_is_written(void **state)
     (void)state;
     const char *topic = witness_new_topic(witness, 1, NULL);
     struct process *p = start_produce(topic, NULL);
-    json_t *answer = ask(p, "{'messages':[{'value':'good'},{'valeu':'x','value':'y'},{'key':'k'},"
-                            "{'value':'z','partition':'first'}]}");
+    json_t *answer =
+        ask(p, "{'messages':[{'value':'good'},{'valeu':'x','value':'y'},{'key':'k'},"
+               "{'value':'z','partition':'first'}]}");
     assert_int_equal(json_array_size(answer), 2);
     assert_event_str(answer, "0.event", "error");
     char *text = json_dumps(json_array_get(answer, 0), JSON_COMPACT);
@@ -303,7 +310,8 @@ static void half_a_line_at_the_end_is_said_and_not_written(void **state)
     the_stored_ones_are(topic, "a");
 }
 
-/* --- What fails, and what comes after it --------------------------------------------------- */
+/* --- What fails, and what comes after it ---------------------------------------------------
+ */
 
 static void a_record_too_large_for_the_topic_fails_alone(void **state)
 {
@@ -402,8 +410,9 @@ static void an_unknown_partition_is_named(void **state)
     struct process *p = start_produce(topic, NULL);
     assert_failed(ask(p, "{'messages':[{'value':'x','partition':7}]}"), "3", "[0]");
     assert_good(ask(p, "{'messages':[{'value':'y','partition':1}]}"));
-    json_t *answer = ask(p, "{'messages':[{'value':'x','partition':9},{'value':'z','partition':1},"
-                            "{'value':'x','partition':9}]}");
+    json_t *answer =
+        ask(p, "{'messages':[{'value':'x','partition':9},{'value':'z','partition':1},"
+               "{'value':'x','partition':9}]}");
     int good = strcmp(event_str(answer, "0.body.errorCode"), "0") == 0 ? 0 : 1;
     json_t *failed = json_array_get(answer, (size_t)!good);
     assert_event_str(failed, "body.partition", "9");
@@ -421,8 +430,9 @@ static void a_forbidden_topic_is_named(void **state)
     witness_allow_writing(witness, KAFKA_GUEST, open_topic);
     const char *guest = sign_in("SASL_PLAINTEXT", kafka->sasl_plaintext, "scram-sha-256",
                                 KAFKA_GUEST, KAFKA_GUEST_PASSWORD, NULL);
-    struct process *p = component_start(ARGS("run", "produce", "--set", "topicFromMessage=true"),
-                                        &(struct process_options){ .env = ARGS(guest) });
+    struct process *p =
+        component_start(ARGS("run", "produce", "--set", "topicFromMessage=true"),
+                        &(struct process_options){ .env = ARGS(guest) });
     char good[128], bad[128];
     snprintf(good, sizeof(good), "{'messages':[{'topic':'%s','value':'x'}]}", open_topic);
     snprintf(bad, sizeof(bad), "{'messages':[{'topic':'%s','value':'x'}]}", closed_topic);
@@ -479,18 +489,22 @@ static void a_time_out_does_not_claim_absence(void **state)
     finish(p, 69);
 }
 
-/* --- Order and back-pressure --------------------------------------------------------------- */
+/* --- Order and back-pressure ---------------------------------------------------------------
+ */
 
 static void answers_keep_the_order_of_the_inputs(void **state)
 {
     (void)state;
-    enum { COUNT = 2000 };
+    enum {
+        COUNT = 2000
+    };
     const char *topic = witness_new_topic(witness, 4, NULL);
     char *input = malloc(COUNT * 96), *at = input;
     assert_non_null(input);
     for (int i = 0; i < COUNT; i++) /* the first fails last, some at once, most are good */
-        at += sprintf(at, "{\"id\":\"%d\",\"body\":{\"topic\":\"%s\",\"value\":%s,\"key\":\"%d\"}}\n",
-                      i, i == 0 ? "nowhere" : topic, i % 100 == 7 ? "" : "\"v\"", i);
+        at += sprintf(
+            at, "{\"id\":\"%d\",\"body\":{\"topic\":\"%s\",\"value\":%s,\"key\":\"%d\"}}\n", i,
+            i == 0 ? "nowhere" : topic, i % 100 == 7 ? "" : "\"v\"", i);
     json_t *events = produce(NULL, ARGS("--set", "topicFromMessage=true"), input, 65);
     free(input);
     json_t *ends = events_of(events, "end");
@@ -515,7 +529,10 @@ static void answers_keep_the_order_of_the_inputs(void **state)
 static void a_slow_reader_stops_the_reading_of_stdin(void **state)
 {
     (void)state;
-    enum { LINES = 30000, VALUE = 1000 };
+    enum {
+        LINES = 30000,
+        VALUE = 1000
+    };
     const char *topic = witness_new_topic(witness, 1, NULL);
     size_t line_size = VALUE + 13, size = LINES * line_size;
     char *input = malloc(size + 1);

@@ -12,10 +12,11 @@
 
 #include <cmocka.h>
 
-#define REFUSED 77
+#define REFUSED         77
 #define REFUSAL_WAIT_MS 6000 /* "in a few seconds" */
 
-static const char message[] = "{\"messages\":[{\"key\":\"Car status\",\"value\":\"arrived\"}]}\n";
+static const char message[] =
+    "{\"messages\":[{\"key\":\"Car status\",\"value\":\"arrived\"}]}\n";
 
 /* Produces one record and consumes it with the same credentials. */
 static void goes_through(const char *credentials)
@@ -25,8 +26,8 @@ static void goes_through(const char *credentials)
     snprintf(setting, sizeof(setting), "topic=%s", topic);
     struct process_options options = { .env = ARGS(credentials) };
 
-    struct run run = run_component(ARGS("run", "produce", "--set", setting), &options, message,
-                                   WAIT_MS);
+    struct run run =
+        run_component(ARGS("run", "produce", "--set", setting), &options, message, WAIT_MS);
     assert_int_equal(run.end.exit_code, 0);
     json_t *events = events_parse(run.out);
     assert_event_str(events, "0.body.errorCode", "0");
@@ -80,9 +81,9 @@ static void the_first_line_of_the_readme_ends_in_kcat(void **state)
     char path[128];
     write_credentials(path, "caCertificateFile", kafka->certs.ca);
     witness_create_topic(witness, "cars", 3, NULL);
-    struct run run = run_component(
-        ARGS("run", "produce", "--credentials", path, "--set", "topic=cars"), NULL, message,
-        WAIT_MS);
+    struct run run =
+        run_component(ARGS("run", "produce", "--credentials", path, "--set", "topic=cars"),
+                      NULL, message, WAIT_MS);
     assert_int_equal(run.end.exit_code, 0);
     json_t *events = events_parse(run.out);
     assert_int_equal(json_array_size(events), 2);
@@ -111,9 +112,10 @@ static void credentials_come_from_a_file_that_the_environment_names(void **state
     goes_through(setting);
 }
 
-/* Runs both entry points with credentials that cannot work; stdout must tell of an error of this
- * class, and something must say this word. */
-static void is_refused(const char *credentials, int exit_code, const char *class, const char *word)
+/* Runs both entry points with credentials that cannot work; stdout must tell of an error of
+ * this class, and something must say this word. */
+static void is_refused(const char *credentials, int exit_code, const char *class,
+                       const char *word)
 {
     const char *topic = witness_new_topic(witness, 1, NULL);
     char setting[64];
@@ -165,13 +167,11 @@ static void a_server_that_another_authority_signed_is_not_trusted(void **state)
     const char *topic = witness_new_topic(witness, 1, NULL);
     char setting[64];
     snprintf(setting, sizeof(setting), "topic=%s", topic);
-    const char *credentials =
-        sign_in("SASL_SSL", kafka->sasl_ssl, "scram-sha-512", KAFKA_USER, KAFKA_PASSWORD,
-                kafka->certs.other_ca);
-    struct run run = run_component(ARGS("run", "produce", "--set", setting, "--set",
-                                        "timeoutMs=3000"),
-                                   &(struct process_options){ .env = ARGS(credentials) }, message,
-                                   REFUSAL_WAIT_MS);
+    const char *credentials = sign_in("SASL_SSL", kafka->sasl_ssl, "scram-sha-512", KAFKA_USER,
+                                      KAFKA_PASSWORD, kafka->certs.other_ca);
+    struct run run = run_component(
+        ARGS("run", "produce", "--set", setting, "--set", "timeoutMs=3000"),
+        &(struct process_options){ .env = ARGS(credentials) }, message, REFUSAL_WAIT_MS);
     assert_int_not_equal(run.end.exit_code, 0);
     json_t *events = events_parse(run.out), *errors = events_of(events, "error");
     const char *text = event_str(errors, "0.error.message");
@@ -211,11 +211,11 @@ static void the_password_is_in_no_output(void **state)
     snprintf(setting, sizeof(setting), "topic=%s", topic);
     static const char *const mechanisms[] = { "plain", "scram-sha-512" };
     for (int i = 0; i < 2; i++) {
-        const char *credentials = sign_in("SASL_SSL", kafka->sasl_ssl, mechanisms[i], KAFKA_USER,
-                                          KAFKA_PASSWORD, kafka->certs.ca);
-        struct run run =
-            run_component(ARGS("run", "produce", "--set", setting, "--log-level", "trace"),
-                          &(struct process_options){ .env = ARGS(credentials) }, message, WAIT_MS);
+        const char *credentials = sign_in("SASL_SSL", kafka->sasl_ssl, mechanisms[i],
+                                          KAFKA_USER, KAFKA_PASSWORD, kafka->certs.ca);
+        struct run run = run_component(
+            ARGS("run", "produce", "--set", setting, "--log-level", "trace"),
+            &(struct process_options){ .env = ARGS(credentials) }, message, WAIT_MS);
         assert_int_equal(run.end.exit_code, 0);
         assert_true(strlen(run.err) > 0);
         assert_null(strstr(run.out, KAFKA_PASSWORD));

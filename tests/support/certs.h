@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* certs.h - certificates of the tests' own, new in every run.
  *
- * A server file and a client file hold the private key (PKCS#8) and the certificate, PEM, in one
- * file, as Kafka's PEM key stores and most other readers take them. */
+ * A server file and a client file hold the private key (PKCS#8) and the certificate, PEM, in
+ * one file, as Kafka's PEM key stores and most other readers take them. */
 #ifndef TESTS_SUPPORT_CERTS_H
 #define TESTS_SUPPORT_CERTS_H
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define LOANS 32
+#define LOANS    32
 #define ARGS_MAX 32
 
 struct kafka_server *kafka;
@@ -59,7 +59,8 @@ const char *json(const char *text)
     return lend(copy);
 }
 
-/* --- Credentials --------------------------------------------------------------------------- */
+/* --- Credentials ---------------------------------------------------------------------------
+ */
 
 const char *sign_in(const char *protocol, const char *brokers, const char *mechanism,
                     const char *user, const char *password, const char *ca_path)
@@ -92,7 +93,8 @@ const char *no_sign_in(void)
     return sign_in("PLAINTEXT", kafka->plaintext, "none", NULL, NULL, NULL);
 }
 
-/* --- Starting ------------------------------------------------------------------------------ */
+/* --- Starting ------------------------------------------------------------------------------
+ */
 
 static struct process *start(const char *entry, const char *topic, const char *group,
                              const char *const more[])
@@ -130,7 +132,8 @@ struct process *start_consume(const char *topic, const char *group, const char *
     return start("consume", topic, group ? group : fresh, more);
 }
 
-/* --- Whole runs ---------------------------------------------------------------------------- */
+/* --- Whole runs ----------------------------------------------------------------------------
+ */
 
 static json_t *events_until_end(struct process *p, int exit_code, int wait_ms)
 {

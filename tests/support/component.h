@@ -13,7 +13,8 @@
 
 #define WAIT_MS 15000 /* the usual deadline: long enough that only a fault reaches it */
 
-/* --- A live test program ------------------------------------------------------------------- */
+/* --- A live test program -------------------------------------------------------------------
+ */
 
 extern struct kafka_server *kafka; /* the program's one server */
 extern struct witness *witness;    /* on it */
@@ -26,10 +27,11 @@ int live_teardown(void **state);
 /* A test that leaves no process of its own behind. */
 #define live_test(test) cmocka_unit_test_teardown(test, process_free_all)
 
-/* --- Running the component ----------------------------------------------------------------- */
+/* --- Running the component -----------------------------------------------------------------
+ */
 
-/* The component's credentials as a setting of its environment, "KAFKA_COMPONENT_CREDENTIALS={…}":
- * a loan, good for the next few calls. */
+/* The component's credentials as a setting of its environment,
+ * "KAFKA_COMPONENT_CREDENTIALS={…}": a loan, good for the next few calls. */
 const char *no_sign_in(void); /* to `kafka` over PLAINTEXT */
 const char *sign_in(const char *protocol, const char *brokers, const char *mechanism,
                     const char *user, const char *password, const char *ca_path);
@@ -47,12 +49,13 @@ struct process *start_consume(const char *topic, const char *group, const char *
 json_t *produce(const char *topic, const char *const more[], const char *input, int exit_code);
 json_t *consume(const char *topic, const char *group, const char *const more[], int exit_code);
 
-/* Says one message (JSON with ') and takes its answer: its data events, its errors if any, and its
- * end, as an array. */
+/* Says one message (JSON with ') and takes its answer: its data events, its errors if any, and
+ * its end, as an array. */
 json_t *ask(struct process *p, const char *message);
 json_t *take_answer(struct process *p, int wait_ms);
 
-/* Ends input, takes the rest of stdout, frees; fails the test when the exit code is another one. */
+/* Ends input, takes the rest of stdout, frees; fails the test when the exit code is another
+ * one. */
 void finish(struct process *p, int exit_code);
 void terminate(struct process *p, int exit_code); /* the same after SIGTERM */
 

@@ -16,9 +16,9 @@ json_t *event_parse(const char *line)
     if (!json_is_object(event))
         fail_msg("not a JSON object (%s): %.500s", why.text, line);
     const char *kind = json_string_value(json_object_get(event, "event"));
-    if (!kind || (strcmp(kind, "data") != 0 && strcmp(kind, "error") != 0 &&
-                  strcmp(kind, "end") != 0 && strcmp(kind, "rebound") != 0 &&
-                  strcmp(kind, "snapshot") != 0))
+    if (!kind ||
+        (strcmp(kind, "data") != 0 && strcmp(kind, "error") != 0 && strcmp(kind, "end") != 0 &&
+         strcmp(kind, "rebound") != 0 && strcmp(kind, "snapshot") != 0))
         fail_msg("not an event: %.500s", line);
     return event;
 }

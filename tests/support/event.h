@@ -13,7 +13,8 @@
 /* Parses one line, which must be one JSON object. The caller's, until json_decref(). */
 json_t *event_parse(const char *line);
 
-/* The next line of a child's stdout, parsed; fails at the deadline. NULL at the end of stdout. */
+/* The next line of a child's stdout, parsed; fails at the deadline. NULL at the end of stdout.
+ */
 json_t *event_next(struct process *p, int wait_ms);
 
 /* The next line, which must be an event of this kind. */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define _GNU_SOURCE /* asprintf, mkdtemp, nftw */
 #include "kafka_server.h"
 
 #include <arpa/inet.h>
@@ -18,12 +17,20 @@
 #include <librdkafka/rdkafka.h>
 
 #define START_WAIT_MS 60000
-#define STOP_WAIT_MS 15000
-#define LOG_TAIL 4000
+#define STOP_WAIT_MS  15000
+#define LOG_TAIL      4000
 
-enum { PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL, CONTROLLER, PORTS };
+enum {
+    PLAINTEXT,
+    SSL,
+    SASL_PLAINTEXT,
+    SASL_SSL,
+    CONTROLLER,
+    PORTS
+};
 
-/* --- Small helpers ------------------------------------------------------------------------- */
+/* --- Small helpers -------------------------------------------------------------------------
+ */
 
 char *read_text_file(const char *path)
 {
@@ -53,8 +60,8 @@ char *kafka_log_tail(const struct kafka_server *server)
     return tail;
 }
 
-/* A port below the range that outgoing connections use: a client that knocks while the server is
- * down could otherwise be given the very port it knocks at, and be connected to itself. */
+/* A port below the range that outgoing connections use: a client that knocks while the server
+ * is down could otherwise be given the very port it knocks at, and be connected to itself. */
 static int free_port(void)
 {
     static unsigned int next;
@@ -85,7 +92,8 @@ static FILE *create(const struct kafka_server *server, const char *name)
     return file;
 }
 
-/* --- Settings ------------------------------------------------------------------------------ */
+/* --- Settings ------------------------------------------------------------------------------
+ */
 
 static void write_log_settings(const struct kafka_server *server)
 {
@@ -118,7 +126,8 @@ static void write_plain_users(FILE *f, const char *listener)
                 listener, bits);
 }
 
-static void write_settings(const struct kafka_server *server, const struct kafka_options *options)
+static void write_settings(const struct kafka_server *server,
+                           const struct kafka_options *options)
 {
     const int *port = server->ports;
     const char *certificate = server->certs.server;
@@ -173,7 +182,8 @@ static void write_settings(const struct kafka_server *server, const struct kafka
     fclose(f);
 }
 
-/* --- Running ------------------------------------------------------------------------------- */
+/* --- Running -------------------------------------------------------------------------------
+ */
 
 /* Formatting is short and starting is not the test: no second compiler pass for either. */
 static struct process *java(const struct kafka_server *server, const char *const args[],
@@ -185,8 +195,15 @@ static struct process *java(const struct kafka_server *server, const char *const
                          server->folder) > 0);
     snprintf(log_path, sizeof(log_path), "%s/%s", server->folder, log);
 
-    const char *argv[32] = { "java",           "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
-                             "-XX:TieredStopAtLevel=1", "-Xshare:auto", log4j, "-cp", jars };
+    const char *argv[32] = { "java",
+                             "-Xms256m",
+                             "-Xmx512m",
+                             "-XX:+UseSerialGC",
+                             "-XX:TieredStopAtLevel=1",
+                             "-Xshare:auto",
+                             log4j,
+                             "-cp",
+                             jars };
     size_t n = 9;
     while (*args && n < 31)
         argv[n++] = *args++;
@@ -209,22 +226,24 @@ static void fail_with_log(struct kafka_server *server, const char *what)
     text = read_text_file(out_path);
     snprintf(out, sizeof(out), "%s", text);
     free(text);
-    fail_msg("Kafka: %s\n--- end of server.log\n%s\n--- java's output\n%s\n---", what, tail, out);
+    fail_msg("Kafka: %s\n--- end of server.log\n%s\n--- java's output\n%s\n---", what, tail,
+             out);
 }
 
 static void format_storage(struct kafka_server *server)
 {
     char settings[96];
     snprintf(settings, sizeof(settings), "%s/server.properties", server->folder);
-#define SCRAM(bits, user, password) \
+#define SCRAM(bits, user, password)                                                            \
     "--add-scram", "SCRAM-SHA-" bits "=[name=" user ",password=" password "]"
-    struct process *p = java(
-        server,
-        ARGS("kafka.tools.StorageTool", "format", "-t", "kafka-component-test00", "-c", settings,
-             SCRAM("256", KAFKA_USER, KAFKA_PASSWORD), SCRAM("512", KAFKA_USER, KAFKA_PASSWORD),
-             SCRAM("256", KAFKA_GUEST, KAFKA_GUEST_PASSWORD),
-             SCRAM("512", KAFKA_GUEST, KAFKA_GUEST_PASSWORD)),
-        "java.log");
+    struct process *p =
+        java(server,
+             ARGS("kafka.tools.StorageTool", "format", "-t", "kafka-component-test00", "-c",
+                  settings, SCRAM("256", KAFKA_USER, KAFKA_PASSWORD),
+                  SCRAM("512", KAFKA_USER, KAFKA_PASSWORD),
+                  SCRAM("256", KAFKA_GUEST, KAFKA_GUEST_PASSWORD),
+                  SCRAM("512", KAFKA_GUEST, KAFKA_GUEST_PASSWORD)),
+             "java.log");
 #undef SCRAM
     if (process_wait(p, START_WAIT_MS).exit_code != 0)
         fail_with_log(server, "the storage could not be formatted");
@@ -279,7 +298,8 @@ struct kafka_server *kafka_start(const struct kafka_options *options)
     assert_non_null(mkdtemp(server->folder));
     for (int i = 0; i < PORTS; i++)
         server->ports[i] = free_port();
-    char *names[] = { server->plaintext, server->ssl, server->sasl_plaintext, server->sasl_ssl };
+    char *names[] = { server->plaintext, server->ssl, server->sasl_plaintext,
+                      server->sasl_ssl };
     for (int i = 0; i < CONTROLLER; i++)
         snprintf(names[i], sizeof(server->ssl), "127.0.0.1:%d", server->ports[i]);
 

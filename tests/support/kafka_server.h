@@ -11,15 +11,15 @@
 #include "certs.h"
 #include "process.h"
 
-#define KAFKA_USER "alice"
-#define KAFKA_PASSWORD "alice-Secret-7f3a" /* nowhere else in any output: tests look for it */
-#define KAFKA_GUEST "guest"
+#define KAFKA_USER           "alice"
+#define KAFKA_PASSWORD       "alice-Secret-7f3a" /* nowhere else in any output: tests look for it */
+#define KAFKA_GUEST          "guest"
 #define KAFKA_GUEST_PASSWORD "guest-Secret-91bc"
 
 struct kafka_options {
-    bool has_rights;                 /* StandardAuthorizer: what is not allowed is refused */
-    const char *const *properties;   /* "name=value": on top of server.properties */
-    const char *server_certificate;  /* NULL: the right one; else "wrong_name" or "expired" */
+    bool has_rights;                /* StandardAuthorizer: what is not allowed is refused */
+    const char *const *properties;  /* "name=value": on top of server.properties */
+    const char *server_certificate; /* NULL: the right one; else "wrong_name" or "expired" */
 };
 
 struct kafka_server {

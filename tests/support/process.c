@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define _GNU_SOURCE /* pipe2, environ, wait4 */
 #include "process.h"
 
 #include <errno.h>
@@ -19,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define SAY_WAIT_MS 10000
+#define SAY_WAIT_MS  10000
 #define POLL_STEP_MS 20 /* how often a wait looks whether the child is gone */
 
 /* Bytes that came and were not yet taken: text[taken..size). Always NUL-terminated. */
@@ -56,7 +55,8 @@ const char *need_env(const char *name)
     return value;
 }
 
-/* --- Starting ------------------------------------------------------------------------------ */
+/* --- Starting ------------------------------------------------------------------------------
+ */
 
 static void open_pipe(int ends[2])
 {
@@ -179,7 +179,8 @@ pid_t process_pid(const struct process *p)
     return p->pid;
 }
 
-/* --- Waiting ------------------------------------------------------------------------------- */
+/* --- Waiting -------------------------------------------------------------------------------
+ */
 
 static void close_end(int *fd)
 {
@@ -435,7 +436,8 @@ int process_free_all(void **state)
     return 0;
 }
 
-/* --- A whole run --------------------------------------------------------------------------- */
+/* --- A whole run ---------------------------------------------------------------------------
+ */
 
 static struct run finish(struct process *p, const char *input, int wait_ms)
 {

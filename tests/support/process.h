@@ -43,7 +43,8 @@ const char *need_env(const char *name);
 struct process *process_start(const char *const argv[], const struct process_options *options);
 
 /* Starts the binary under test with these arguments (without argv[0]). */
-struct process *component_start(const char *const args[], const struct process_options *options);
+struct process *component_start(const char *const args[],
+                                const struct process_options *options);
 
 pid_t process_pid(const struct process *p);
 bool process_is_running(struct process *p);
@@ -52,8 +53,8 @@ bool process_is_running(struct process *p);
 void process_write(struct process *p, const void *bytes, size_t size, int wait_ms);
 void process_say(struct process *p, const char *line); /* adds the newline; 10 s */
 
-/* Writes what the child takes without anyone reading its stdout: stops when it has taken nothing
- * for settle_ms or everything. Returns the bytes taken. */
+/* Writes what the child takes without anyone reading its stdout: stops when it has taken
+ * nothing for settle_ms or everything. Returns the bytes taken. */
 size_t process_stuff(struct process *p, const void *bytes, size_t size, int settle_ms);
 
 void process_close_stdin(struct process *p);

@@ -18,8 +18,8 @@ void tally_init(struct tally *t, int64_t count);
 void tally_deinit(struct tally *t);
 void tally_add(struct tally *t, int64_t number); /* fails for a number that is none of them */
 
-/* Adds the values of the data events that a child prints, until it has printed `max` of them, its
- * stdout has ended or wait_ms have passed without a line. Returns how many it took. */
+/* Adds the values of the data events that a child prints, until it has printed `max` of them,
+ * its stdout has ended or wait_ms have passed without a line. Returns how many it took. */
 int64_t tally_lines(struct tally *t, struct process *p, int64_t max, int wait_ms);
 
 #endif

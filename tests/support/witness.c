@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define _GNU_SOURCE /* usleep */
 #include "witness.h"
 
 #include "process.h"
@@ -37,7 +36,8 @@ struct witness {
     struct name *names;
 };
 
-/* --- Clients ------------------------------------------------------------------------------- */
+/* --- Clients -------------------------------------------------------------------------------
+ */
 
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
@@ -105,7 +105,8 @@ const char *witness_fresh_name(struct witness *w, const char *what)
     return name->text;
 }
 
-/* --- Topics -------------------------------------------------------------------------------- */
+/* --- Topics --------------------------------------------------------------------------------
+ */
 
 static void must(rd_kafka_resp_err_t code, const char *what, const char *topic)
 {
@@ -158,7 +159,8 @@ void witness_create_topic(struct witness *w, const char *topic, int partitions,
                           const char *const *config)
 {
     char why[256];
-    rd_kafka_NewTopic_t *new_topic = rd_kafka_NewTopic_new(topic, partitions, 1, why, sizeof(why));
+    rd_kafka_NewTopic_t *new_topic =
+        rd_kafka_NewTopic_new(topic, partitions, 1, why, sizeof(why));
     if (!new_topic)
         fail_msg("witness: %s", why);
     for (; config && *config; config++) {
@@ -278,7 +280,8 @@ static rd_kafka_t *group_client(struct witness *w, const char *group)
     return client(RD_KAFKA_CONSUMER, w, ARGS("group.id", group));
 }
 
-int64_t witness_committed(struct witness *w, const char *group, const char *topic, int partition)
+int64_t witness_committed(struct witness *w, const char *group, const char *topic,
+                          int partition)
 {
     rd_kafka_t *rk = group_client(w, group);
     rd_kafka_topic_partition_list_t *list = one(topic, partition, RD_KAFKA_OFFSET_INVALID);
@@ -312,7 +315,8 @@ void witness_commit(struct witness *w, const char *group, const char *topic, int
     rd_kafka_destroy(rk);
 }
 
-/* --- Writing ------------------------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------------------------
+ */
 
 struct witness_record witness_text(const char *key, const char *value, int partition)
 {
@@ -335,14 +339,15 @@ static void push(rd_kafka_t *rk, struct witness *w, const char *topic,
     rd_kafka_vu_t args[8 + WITNESS_HEADERS_MAX];
     size_t n = 0;
     args[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic };
-    args[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition };
+    args[n++] =
+        (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition };
     args[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
                                  .u.mem = { bytes(record->key), record->key_size } };
     args[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_VALUE,
                                  .u.mem = { bytes(record->value), record->value_size } };
-    args[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->timestamp };
     args[n++] =
-        (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY };
+        (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->timestamp };
+    args[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY };
     for (size_t i = 0; i < record->header_count; i++) {
         const struct witness_header *header = &record->headers[i];
         args[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADER,
@@ -398,7 +403,8 @@ static void fill_number(struct witness_record *record, int64_t n, void *context)
 {
     struct numbers *numbers = context;
     snprintf(numbers->text, sizeof(numbers->text), "%lld", (long long)(numbers->from + n));
-    *record = witness_text(NULL, numbers->text, (int)((numbers->from + n) % numbers->partitions));
+    *record =
+        witness_text(NULL, numbers->text, (int)((numbers->from + n) % numbers->partitions));
 }
 
 void witness_write_numbers(struct witness *w, const char *topic, int partitions, int64_t from,
@@ -426,7 +432,8 @@ void witness_write_transaction(struct witness *w, const char *topic, const char 
     rd_kafka_destroy(rk);
 }
 
-/* --- Reading ------------------------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------------------------
+ */
 
 static int partition_count(struct witness *w, const char *topic)
 {
@@ -458,8 +465,8 @@ static void describe(struct witness_record *record, const rd_kafka_message_t *me
         return;
     struct witness_header *header = record->headers;
     while (record->header_count < WITNESS_HEADERS_MAX &&
-           !rd_kafka_header_get_all(headers, record->header_count, &header->name, &header->value,
-                                    &header->size)) {
+           !rd_kafka_header_get_all(headers, record->header_count, &header->name,
+                                    &header->value, &header->size)) {
         record->header_count++;
         header++;
     }
@@ -536,7 +543,8 @@ void witness_records_free(struct witness_records *records)
     *records = (struct witness_records){ 0 };
 }
 
-/* --- Comparing ----------------------------------------------------------------------------- */
+/* --- Comparing -----------------------------------------------------------------------------
+ */
 
 static void assert_equal_bytes(const void *a, size_t a_size, const void *b, size_t b_size,
                                const char *what)
@@ -553,7 +561,8 @@ void assert_bytes(const void *bytes_of, size_t size, const char *text)
     assert_equal_bytes(bytes_of, size, text, text ? strlen(text) : 0, "bytes");
 }
 
-void assert_same_record(const struct witness_record *copy, const struct witness_record *original)
+void assert_same_record(const struct witness_record *copy,
+                        const struct witness_record *original)
 {
     assert_equal_bytes(copy->key, copy->key_size, original->key, original->key_size, "key");
     assert_equal_bytes(copy->value, copy->value_size, original->value, original->value_size,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* witness.h - the other side of a test: librdkafka by itself, with its own settings, over the
- * listener without sign-in. It prepares topics, writes raw records, and tells what a topic holds.
+ * listener without sign-in. It prepares topics, writes raw records, and tells what a topic
+ * holds.
  *
- * Whatever cannot be done before a deadline fails the running test. Names and settings are loans;
- * what a call returns is the caller's unless it says otherwise. */
+ * Whatever cannot be done before a deadline fails the running test. Names and settings are
+ * loans; what a call returns is the caller's unless it says otherwise. */
 #ifndef TESTS_SUPPORT_WITNESS_H
 #define TESTS_SUPPORT_WITNESS_H
 
@@ -19,7 +20,8 @@ void witness_close(struct witness *w); /* NULL is fine */
 /* A name that no test used before: a loan until witness_close(). */
 const char *witness_fresh_name(struct witness *w, const char *what);
 
-/* --- Topics -------------------------------------------------------------------------------- */
+/* --- Topics --------------------------------------------------------------------------------
+ */
 
 /* config: "name=value" and NULL at the end, or NULL. Returns when every partition has a leader
  * whose offsets can be read: a new topic answers "not leader" for a moment. */
@@ -40,13 +42,15 @@ void witness_watermarks(struct witness *w, const char *topic, int partition, int
 void witness_allow_writing(struct witness *w, const char *user, const char *topic);
 
 /* What a group has committed; -1 where it has nothing. */
-int64_t witness_committed(struct witness *w, const char *group, const char *topic, int partition);
+int64_t witness_committed(struct witness *w, const char *group, const char *topic,
+                          int partition);
 bool witness_wait_committed(struct witness *w, const char *group, const char *topic,
                             int partition, int64_t offset, int wait_ms);
 void witness_commit(struct witness *w, const char *group, const char *topic, int partition,
                     int64_t offset);
 
-/* --- Records ------------------------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------------------------
+ */
 
 #define WITNESS_HEADERS_MAX 8
 
@@ -61,17 +65,18 @@ struct witness_record {
     size_t key_size, value_size;
     struct witness_header headers[WITNESS_HEADERS_MAX];
     size_t header_count;
-    int64_t timestamp; /* to write: 0 is now */
+    int64_t timestamp;       /* to write: 0 is now */
     bool is_log_append_time; /* as read */
-    int partition;     /* to write: -1 by key, as the Java client does */
-    int64_t offset;    /* as read */
+    int partition;           /* to write: -1 by key, as the Java client does */
+    int64_t offset;          /* as read */
 };
 
 /* A record with texts for key and value; key may be NULL. */
 struct witness_record witness_text(const char *key, const char *value, int partition);
 
 /* Returns the offset it got. */
-int64_t witness_write(struct witness *w, const char *topic, const struct witness_record *record);
+int64_t witness_write(struct witness *w, const char *topic,
+                      const struct witness_record *record);
 
 /* Writes `count` records; fill sets record number n, its texts live until the next call. */
 typedef void witness_fill(struct witness_record *record, int64_t n, void *context);
@@ -100,6 +105,7 @@ void witness_records_free(struct witness_records *records);
 void assert_bytes(const void *bytes, size_t size, const char *text);
 
 /* One record is another's copy: key, value, headers and timestamp. */
-void assert_same_record(const struct witness_record *copy, const struct witness_record *original);
+void assert_same_record(const struct witness_record *copy,
+                        const struct witness_record *original);
 
 #endif
