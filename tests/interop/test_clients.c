@@ -4,6 +4,7 @@
  * kcat knows all codecs. kafkajs brings gzip; snappy, lz4 and zstd come from pure JavaScript
  * packages, the last two of which only read. */
 #include "support/component.h"
+#include "support/fail.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,8 +25,7 @@ enum {
     LZ4 = 3
 };
 
-/* --- The others ----------------------------------------------------------------------------
- */
+/* --- The others --- */
 
 /* What kafkajs prints, a JSON value a line, as an array. */
 static json_t *kafkajs(const char *const args[], const char *input)
@@ -61,8 +61,7 @@ static struct run kcat(const char *const args[], const char *input)
     return run;
 }
 
-/* --- Records -------------------------------------------------------------------------------
- */
+/* --- Records --- */
 
 /* Record n of a test: text that compresses and a byte that is not UTF-8. */
 struct sample {
@@ -194,15 +193,15 @@ static void assert_codec_in_log(const char *topic, int codec)
     char path[200];
     snprintf(path, sizeof(path), "%s/data/%s-0/00000000000000000000.log", kafka->folder, topic);
     FILE *file = fopen(path, "r");
-    assert_non_null(file);
+    if (!file)
+        fail_test("cannot read %s", path);
     unsigned char head[23];
     assert_int_equal(fread(head, 1, sizeof(head), file), sizeof(head));
     fclose(file);
     assert_int_equal(head[22] & 7, codec);
 }
 
-/* --- Tests ---------------------------------------------------------------------------------
- */
+/* --- Tests --- */
 
 static void what_we_write_is_read_by_kcat_and_kafkajs(void **state)
 {
@@ -281,8 +280,7 @@ static void headers_and_nulls_mean_the_same_to_kafkajs(void **state)
     json_decref(events);
 }
 
-/* --- Where a key goes ----------------------------------------------------------------------
- */
+/* --- Where a key goes --- */
 
 struct vector {
     long long hash;
@@ -294,7 +292,8 @@ static size_t read_vectors(struct vector *vectors, size_t max)
     char path[400], line[1600];
     snprintf(path, sizeof(path), "%s/tests/unit/murmur2_vectors.txt", need_env("KC_TEST_ROOT"));
     FILE *file = fopen(path, "r");
-    assert_non_null(file);
+    if (!file)
+        fail_test("cannot read %s", path);
     size_t count = 0;
     while (fgets(line, sizeof(line), file)) {
         struct vector *v = &vectors[count];

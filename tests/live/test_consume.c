@@ -53,8 +53,7 @@ static void wait_for_member(const char *group, const char *topic)
             fail_msg("group '%s' committed no start offset", group);
 }
 
-/* --- What a message says -------------------------------------------------------------------
- */
+/* --- What a message says --- */
 
 static void a_record_becomes_a_message_with_all_it_has(void **state)
 {
@@ -154,8 +153,7 @@ static void a_batch_holds_as_many_records_as_asked_for(void **state)
     json_decref(events);
 }
 
-/* --- Where it begins and where it ends -----------------------------------------------------
- */
+/* --- Where it begins and where it ends --- */
 
 static void start_from_decides_where_a_group_begins(void **state)
 {
@@ -291,8 +289,7 @@ static void aborted_transactions_are_not_read(void **state)
              "a b c d e ");
 }
 
-/* --- What is committed, and when -----------------------------------------------------------
- */
+/* --- What is committed, and when --- */
 
 static void order_is_kept_in_each_partition(void **state)
 {
@@ -469,8 +466,7 @@ static void a_reader_that_goes_away_ends_it_with_0(void **state)
     process_free(p);
 }
 
-/* --- More than one of us -------------------------------------------------------------------
- */
+/* --- More than one of us --- */
 
 #define ALL INT64_MAX
 

@@ -76,8 +76,7 @@ static void the_stored_ones_are(const char *topic, const char *first_letters)
     witness_records_free(&records);
 }
 
-/* --- What a good answer says ---------------------------------------------------------------
- */
+/* --- What a good answer says --- */
 
 static void results_are_the_brokers_own(void **state)
 {
@@ -181,8 +180,7 @@ static void emit_behavior_batch_gives_one_message(void **state)
     json_decref(events);
 }
 
-/* --- What is written -----------------------------------------------------------------------
- */
+/* --- What is written --- */
 
 static void records_of_every_shape_are_written_as_they_stand(void **state)
 {
@@ -310,8 +308,7 @@ static void half_a_line_at_the_end_is_said_and_not_written(void **state)
     the_stored_ones_are(topic, "a");
 }
 
-/* --- What fails, and what comes after it ---------------------------------------------------
- */
+/* --- What fails, and what comes after it --- */
 
 static void a_record_too_large_for_the_topic_fails_alone(void **state)
 {
@@ -489,8 +486,7 @@ static void a_time_out_does_not_claim_absence(void **state)
     finish(p, 69);
 }
 
-/* --- Order and back-pressure ---------------------------------------------------------------
- */
+/* --- Order and back-pressure --- */
 
 static void answers_keep_the_order_of_the_inputs(void **state)
 {

@@ -59,8 +59,7 @@ const char *json(const char *text)
     return lend(copy);
 }
 
-/* --- Credentials ---------------------------------------------------------------------------
- */
+/* --- Credentials --- */
 
 const char *sign_in(const char *protocol, const char *brokers, const char *mechanism,
                     const char *user, const char *password, const char *ca_path)
@@ -80,10 +79,10 @@ const char *sign_in(const char *protocol, const char *brokers, const char *mecha
     json_decref(credentials);
     assert_non_null(text);
     static const char name[] = "KAFKA_COMPONENT_CREDENTIALS=";
-    char *setting = malloc(sizeof(name) + strlen(text));
+    size_t size = sizeof(name) + strlen(text);
+    char *setting = malloc(size);
     assert_non_null(setting);
-    strcpy(setting, name);
-    strcat(setting, text);
+    snprintf(setting, size, "%s%s", name, text);
     free(text);
     return lend(setting);
 }
@@ -93,8 +92,7 @@ const char *no_sign_in(void)
     return sign_in("PLAINTEXT", kafka->plaintext, "none", NULL, NULL, NULL);
 }
 
-/* --- Starting ------------------------------------------------------------------------------
- */
+/* --- Starting --- */
 
 static struct process *start(const char *entry, const char *topic, const char *group,
                              const char *const more[])
@@ -132,8 +130,7 @@ struct process *start_consume(const char *topic, const char *group, const char *
     return start("consume", topic, group ? group : fresh, more);
 }
 
-/* --- Whole runs ----------------------------------------------------------------------------
- */
+/* --- Whole runs --- */
 
 static json_t *events_until_end(struct process *p, int exit_code, int wait_ms)
 {

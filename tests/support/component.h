@@ -13,8 +13,7 @@
 
 #define WAIT_MS 15000 /* the usual deadline: long enough that only a fault reaches it */
 
-/* --- A live test program -------------------------------------------------------------------
- */
+/* --- A live test program --- */
 
 extern struct kafka_server *kafka; /* the program's one server */
 extern struct witness *witness;    /* on it */
@@ -27,8 +26,7 @@ int live_teardown(void **state);
 /* A test that leaves no process of its own behind. */
 #define live_test(test) cmocka_unit_test_teardown(test, process_free_all)
 
-/* --- Running the component -----------------------------------------------------------------
- */
+/* --- Running the component --- */
 
 /* The component's credentials as a setting of its environment,
  * "KAFKA_COMPONENT_CREDENTIALS={…}": a loan, good for the next few calls. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process.h"
 
+#include "fail.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -55,8 +57,7 @@ const char *need_env(const char *name)
     return value;
 }
 
-/* --- Starting ------------------------------------------------------------------------------
- */
+/* --- Starting --- */
 
 static void open_pipe(int ends[2])
 {
@@ -97,7 +98,7 @@ static void become(const char *const argv[], char **env, const int fds[3], pid_t
         _exit(126);
     signal(SIGPIPE, SIG_DFL);
     for (int i = 0; i < 3; i++)
-        if (dup2(fds[i], i) < 0)
+        if (fds[i] < 0 || dup2(fds[i], i) < 0)
             _exit(126);
     environ = env;
     execvp(argv[0], (char *const *)(uintptr_t)argv);
@@ -179,8 +180,7 @@ pid_t process_pid(const struct process *p)
     return p->pid;
 }
 
-/* --- Waiting -------------------------------------------------------------------------------
- */
+/* --- Waiting --- */
 
 static void close_end(int *fd)
 {
@@ -200,8 +200,10 @@ static void drain(int *fd, struct pile *pile)
         }
         if (pile->room - pile->size < 1 << 16) {
             pile->room = pile->room * 2 + (1 << 17);
-            pile->text = realloc(pile->text, pile->room);
-            assert_non_null(pile->text);
+            char *text = realloc(pile->text, pile->room);
+            if (!text)
+                fail_test("out of memory");
+            pile->text = text;
         }
         ssize_t n = read(*fd, pile->text + pile->size, pile->room - pile->size - 1);
         if (n > 0)
@@ -436,8 +438,7 @@ int process_free_all(void **state)
     return 0;
 }
 
-/* --- A whole run ---------------------------------------------------------------------------
- */
+/* --- A whole run --- */
 
 static struct run finish(struct process *p, const char *input, int wait_ms)
 {

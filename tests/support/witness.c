@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "witness.h"
 
+#include "fail.h"
 #include "process.h"
 
 #include <setjmp.h>
@@ -36,8 +37,7 @@ struct witness {
     struct name *names;
 };
 
-/* --- Clients -------------------------------------------------------------------------------
- */
+/* --- Clients --- */
 
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
@@ -105,8 +105,7 @@ const char *witness_fresh_name(struct witness *w, const char *what)
     return name->text;
 }
 
-/* --- Topics --------------------------------------------------------------------------------
- */
+/* --- Topics --- */
 
 static void must(rd_kafka_resp_err_t code, const char *what, const char *topic)
 {
@@ -315,8 +314,7 @@ void witness_commit(struct witness *w, const char *group, const char *topic, int
     rd_kafka_destroy(rk);
 }
 
-/* --- Writing -------------------------------------------------------------------------------
- */
+/* --- Writing --- */
 
 struct witness_record witness_text(const char *key, const char *value, int partition)
 {
@@ -402,9 +400,9 @@ struct numbers {
 static void fill_number(struct witness_record *record, int64_t n, void *context)
 {
     struct numbers *numbers = context;
-    snprintf(numbers->text, sizeof(numbers->text), "%lld", (long long)(numbers->from + n));
-    *record =
-        witness_text(NULL, numbers->text, (int)((numbers->from + n) % numbers->partitions));
+    n += numbers->from;
+    snprintf(numbers->text, sizeof(numbers->text), "%lld", (long long)n);
+    *record = witness_text(NULL, numbers->text, (int)(n % numbers->partitions));
 }
 
 void witness_write_numbers(struct witness *w, const char *topic, int partitions, int64_t from,
@@ -432,8 +430,7 @@ void witness_write_transaction(struct witness *w, const char *topic, const char 
     rd_kafka_destroy(rk);
 }
 
-/* --- Reading -------------------------------------------------------------------------------
- */
+/* --- Reading --- */
 
 static int partition_count(struct witness *w, const char *topic)
 {
@@ -513,8 +510,10 @@ struct witness_records witness_read(struct witness *w, const char *topic)
         }
         if (records.count == room) {
             room = room * 2 + 64;
-            messages = realloc(messages, room * sizeof(*messages));
-            assert_non_null(messages);
+            rd_kafka_message_t **more = realloc(messages, room * sizeof(*messages));
+            if (!more)
+                fail_test("out of memory");
+            messages = more;
         }
         messages[records.count++] = message;
     }
@@ -543,15 +542,14 @@ void witness_records_free(struct witness_records *records)
     *records = (struct witness_records){ 0 };
 }
 
-/* --- Comparing -----------------------------------------------------------------------------
- */
+/* --- Comparing --- */
 
 static void assert_equal_bytes(const void *a, size_t a_size, const void *b, size_t b_size,
                                const char *what)
 {
     if (!a != !b)
         fail_msg("%s: one is null and the other is not", what);
-    if (a_size != b_size || (a_size && memcmp(a, b, a_size) != 0))
+    if (a_size != b_size || (a && b && memcmp(a, b, a_size) != 0))
         fail_msg("%s: '%.*s' and '%.*s'", what, (int)a_size, a ? (const char *)a : "",
                  (int)b_size, b ? (const char *)b : "");
 }

@@ -20,8 +20,7 @@ void witness_close(struct witness *w); /* NULL is fine */
 /* A name that no test used before: a loan until witness_close(). */
 const char *witness_fresh_name(struct witness *w, const char *what);
 
-/* --- Topics --------------------------------------------------------------------------------
- */
+/* --- Topics --- */
 
 /* config: "name=value" and NULL at the end, or NULL. Returns when every partition has a leader
  * whose offsets can be read: a new topic answers "not leader" for a moment. */
@@ -49,8 +48,7 @@ bool witness_wait_committed(struct witness *w, const char *group, const char *to
 void witness_commit(struct witness *w, const char *group, const char *topic, int partition,
                     int64_t offset);
 
-/* --- Records -------------------------------------------------------------------------------
- */
+/* --- Records --- */
 
 #define WITNESS_HEADERS_MAX 8
 
