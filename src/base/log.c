@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -75,27 +76,12 @@ struct kc_log_field kc_log_text(const char *key, struct kc_text t)
 
 /* Everything that is not printable ASCII or part of well-formed UTF-8 is replaced: a log line is
  * always valid JSON, and a terminal gets no control sequences from a broker's text. */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-    size_t n = p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
-    if (n == 0 || p[0] > 0xf4 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void put_text(struct kc_buf *b, const char *text, size_t len, bool as_json)
 {
     const unsigned char *p = (const unsigned char *)text;
     for (size_t i = 0; i < len;) {
         if (p[i] >= 0x80) {
-            size_t n = utf8_length(p + i, len - i);
+            size_t n = kc_utf8_length(text + i, len - i);
             kc_buf_append(b, n ? text + i : "?", n ? n : 1);
             i += n ? n : 1;
             continue;

@@ -106,3 +106,10 @@ struct kc_doc *kc_doc_take_object(struct kc_doc *doc, const char *key)
     json_object_del(doc->object, key);
     return wrap(child);
 }
+
+const char *kc_doc_library(void)
+{
+    static char text[64];
+    snprintf(text, sizeof(text), "jansson %s", jansson_version_str());
+    return text;
+}

@@ -32,4 +32,7 @@ void kc_doc_overlay(struct kc_doc *doc, const struct kc_doc *over);
 /* Removes the object under key and gives it to the caller; NULL where there is none. */
 struct kc_doc *kc_doc_take_object(struct kc_doc *doc, const char *key);
 
+/* Of the JSON library that reads documents. */
+const char *kc_doc_library(void); /* "jansson 2.14" */
+
 #endif

@@ -241,8 +241,3 @@ int kc_kafka_protocol_code(rd_kafka_resp_err_t code)
         return code >= 0 ? (int)code : -1;
     }
 }
-
-const char *kc_kafka_version(void)
-{
-    return rd_kafka_version_str();
-}

@@ -48,7 +48,4 @@ enum kc_code kc_kafka_code(rd_kafka_resp_err_t code);
 /* The Kafka protocol's error code: the broker's own, or the one that fits librdkafka's best. */
 int kc_kafka_protocol_code(rd_kafka_resp_err_t code);
 
-/* "2.14.2" and "gzip,snappy,ssl,…" of the library that is linked. */
-const char *kc_kafka_version(void);
-
 #endif

@@ -73,7 +73,7 @@ struct kc_consumer {
     uint32_t generation; /* needs lock */
 
     pthread_mutex_t lock;
-    size_t unanswered; /* needs lock */
+    struct kc_consumer_counts counts; /* needs lock */
     size_t settled;    /* since the last commit; needs lock */
     atomic_bool has_refused;
 };
@@ -179,8 +179,11 @@ static void end_part(struct kc_consumer *c, int32_t partition)
         return;
     c->listener->forget(c->listener->arg, (uint32_t)partition);
     pthread_mutex_lock(&c->lock);
-    for (uint32_t n = p->window.front; n != p->window.next; n++)
-        c->unanswered -= p->window.ring[n & (p->window.size - 1)].fate == KC_FATE_OPEN;
+    for (uint32_t n = p->window.front; n != p->window.next; n++) {
+        const struct kc_handed *h = &p->window.ring[n & (p->window.size - 1)];
+        c->counts.unanswered -= h->fate == KC_FATE_OPEN;
+        c->counts.records_open -= h->fate == KC_FATE_OPEN ? h->records : 0;
+    }
     kc_window_deinit(&p->window);
     *p = (struct part){ .is_assigned = false };
     pthread_mutex_unlock(&c->lock);
@@ -694,7 +697,8 @@ bool kc_fetched_header(const struct kc_fetched *r, size_t i, struct kc_header *o
 
 /* --- handing out and settling --- */
 
-uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first, int64_t last)
+uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first, int64_t last,
+                              uint32_t records)
 {
     uint64_t tag = first->again_tag;
     pthread_mutex_lock(&c->lock);
@@ -702,8 +706,9 @@ uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *fi
     if (tag)
         kc_window_again(w, (uint32_t)tag);
     else
-        tag = tag_of(c, first->slot, kc_window_push(w, first->offset, last));
-    c->unanswered++;
+        tag = tag_of(c, first->slot, kc_window_push(w, first->offset, last, records));
+    c->counts.unanswered++;
+    c->counts.records_open += records;
     pthread_mutex_unlock(&c->lock);
     return tag;
 }
@@ -712,11 +717,16 @@ static void settle_one(struct kc_consumer *c, uint64_t tag, bool is_accepted)
 {
     uint32_t slot = tag >> 32 & (SLOT_MAX - 1);
     struct part *p = part_at(c, (int32_t)slot);
-    if (!p || tag >> 52 != c->generation || !kc_window_settle(&p->window, (uint32_t)tag, is_accepted))
+    if (!p || tag >> 52 != c->generation)
         return;
-    c->unanswered--;
+    uint32_t records = kc_window_settle(&p->window, (uint32_t)tag, is_accepted);
+    if (records == 0)
+        return;
+    c->counts.unanswered--;
+    c->counts.records_open -= records;
     if (is_accepted) {
-        c->settled++;
+        c->counts.records_accepted += records;
+        c->settled += records;
         if (p->backoff_ms && !kc_window_refused(&p->window))
             p->backoff_ms = 0;
     } else {
@@ -733,26 +743,27 @@ void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t coun
     pthread_mutex_unlock(&c->lock);
 }
 
-size_t kc_consumer_unanswered(struct kc_consumer *c)
+struct kc_consumer_counts kc_consumer_counts(struct kc_consumer *c)
 {
     pthread_mutex_lock(&c->lock);
-    size_t n = c->unanswered;
+    struct kc_consumer_counts counts = c->counts;
     pthread_mutex_unlock(&c->lock);
-    return n;
+    return counts;
 }
 
 /* --- the rest --- */
 
 bool kc_consumer_is_at_end(struct kc_consumer *c)
 {
-    if (!c->was_assigned)
-        return false;
+    bool is_at_end = c->was_assigned;
+    pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < c->part_count; i++) {
         const struct part *p = &c->parts[i];
-        if (p->is_assigned && (!p->is_at_end || p->is_paused || p->is_gone))
-            return false;
+        if (p->is_assigned && (!p->is_at_end || p->is_refused || p->is_paused || p->is_gone))
+            is_at_end = false;
     }
-    return true;
+    pthread_mutex_unlock(&c->lock);
+    return is_at_end;
 }
 
 int64_t kc_consumer_lag(struct kc_consumer *c)

@@ -62,16 +62,21 @@ size_t kc_consumer_take(struct kc_consumer *c, int wait_ms, struct kc_fetched *r
 /* The i-th header of a record; false when there are no more. A loan, as the record is. */
 bool kc_fetched_header(const struct kc_fetched *r, size_t i, struct kc_header *out);
 
-/* Says that a message is being handed out with the records from first to last, both of the same
- * partition. The tag is never 0. */
-uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first, int64_t last);
+/* Says that a message is being handed out with `records` records, from `first` to the offset `last`
+ * of the same partition. The tag is never 0. */
+uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first, int64_t last,
+                              uint32_t records);
 
 /* Settles messages by their tags; tags of partitions that went are ignored. Refused ones come again
  * after a pause, which doubles, and their partition waits. Any thread. */
 void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t count, bool is_accepted);
 
-/* Messages handed out and not answered. */
-size_t kc_consumer_unanswered(struct kc_consumer *c);
+struct kc_consumer_counts {
+    size_t unanswered;         /* messages handed out and not answered */
+    uint64_t records_open;     /* the records in them */
+    uint64_t records_accepted; /* since the start */
+};
+struct kc_consumer_counts kc_consumer_counts(struct kc_consumer *c);
 
 /* True once everything that was there when the partitions were assigned has been taken. */
 bool kc_consumer_is_at_end(struct kc_consumer *c);

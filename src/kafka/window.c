@@ -34,24 +34,25 @@ static void grow(struct kc_window *w)
     *w = larger;
 }
 
-uint32_t kc_window_push(struct kc_window *w, int64_t first, int64_t last)
+uint32_t kc_window_push(struct kc_window *w, int64_t first, int64_t last, uint32_t records)
 {
     if (w->next - w->front == w->size)
         grow(w);
     if (w->position < 0)
         w->position = first;
-    *at(w, w->next) = (struct kc_handed){ first, last, KC_FATE_OPEN };
+    *at(w, w->next) = (struct kc_handed){ first, last, records, KC_FATE_OPEN };
     return w->next++;
 }
 
-bool kc_window_settle(struct kc_window *w, uint32_t number, bool is_accepted)
+uint32_t kc_window_settle(struct kc_window *w, uint32_t number, bool is_accepted)
 {
     if (number - w->front >= w->next - w->front || at(w, number)->fate != KC_FATE_OPEN)
-        return false;
+        return 0;
+    uint32_t records = at(w, number)->records;
     at(w, number)->fate = is_accepted ? KC_FATE_ACCEPTED : KC_FATE_REFUSED;
     while (w->front != w->next && at(w, w->front)->fate == KC_FATE_ACCEPTED)
         w->position = at(w, w->front++)->last + 1;
-    return true;
+    return records;
 }
 
 const struct kc_handed *kc_window_refused(const struct kc_window *w)

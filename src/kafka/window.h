@@ -15,6 +15,7 @@ enum kc_fate { KC_FATE_OPEN, KC_FATE_ACCEPTED, KC_FATE_REFUSED };
 
 struct kc_handed {
     int64_t first, last; /* offsets */
+    uint32_t records;
     enum kc_fate fate;
 };
 
@@ -30,11 +31,11 @@ void kc_window_init(struct kc_window *w);
 void kc_window_deinit(struct kc_window *w);
 
 /* Notes a message as handed out; the answer will come under the number returned. */
-uint32_t kc_window_push(struct kc_window *w, int64_t first, int64_t last);
+uint32_t kc_window_push(struct kc_window *w, int64_t first, int64_t last, uint32_t records);
 
-/* Notes an answer. Accepted messages at the front move the position and leave. False when no answer
- * was due under that number. */
-bool kc_window_settle(struct kc_window *w, uint32_t number, bool is_accepted);
+/* Notes an answer. Accepted messages at the front move the position and leave. Gives the number of
+ * records that were answered so; 0 when no answer was due under that number. */
+uint32_t kc_window_settle(struct kc_window *w, uint32_t number, bool is_accepted);
 
 /* The oldest refused message, or NULL. */
 const struct kc_handed *kc_window_refused(const struct kc_window *w);

@@ -41,8 +41,9 @@ struct kc_entry {
      * A trigger gets no message and returns after it has said end. */
     void (*process)(void *self, struct kc_message *message, struct kc_outlet *outlet);
 
-    /* Takes nothing new. A trigger ends soon; an action answers all it has within drain_ms, as
-     * errors if need be. Any thread; again with a shorter time is fine. */
+    /* The end is near: a trigger hands out nothing new and ends when all is answered, within
+     * drain_ms. An action goes on until its caller has no more; with drain_ms 0 it answers all that
+     * it has with errors, at once. Any thread; again with a shorter time is fine. */
     void (*stop)(void *self, int drain_ms);
 
     /* After all ends were said. NULL is fine. */

@@ -2,8 +2,11 @@
 #include "runtime/json.h"
 
 #include "base/alloc.h"
+#include "base/base64.h"
+#include "base/utf8.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yyjson.h>
@@ -177,6 +180,21 @@ bool kc_value_int(const struct kc_value *v, bool may_be_text, int64_t min, int64
     return kc_text_int(kc_value_text(v), min, max, out);
 }
 
+bool kc_value_decode(const struct kc_value *v, struct kc_text *bytes)
+{
+    yyjson_val *val = in(v);
+    if (kc_value_type(v) != KC_IS_STRING)
+        return false;
+    union {
+        const char *theirs;
+        char *ours; /* it lies in the text that we were given to parse in place */
+    } text = { .theirs = val->uni.str };
+    if (!kc_base64_decode(text.ours, unsafe_yyjson_get_len(val), &bytes->len))
+        return false;
+    bytes->p = text.ours;
+    return true;
+}
+
 size_t kc_value_count(const struct kc_value *container)
 {
     return unsafe_yyjson_get_len(in(container));
@@ -326,13 +344,38 @@ bool kc_json_finish_pretty(struct kc_json_writer *w, struct kc_buf *out)
     return finish(w, YYJSON_WRITE_PRETTY_TWO_SPACES, out);
 }
 
-bool kc_json_can_hold(struct kc_json_writer *w, struct kc_text t)
+void kc_json_print_text(const char *s, struct kc_buf *out)
 {
-    yyjson_val text = { .tag = ((uint64_t)t.len << YYJSON_TAG_BIT) | YYJSON_TYPE_STR,
-                        .uni.str = t.p };
+    char *mended = kc_strdup(s);
+    kc_utf8_mend(mended);
     size_t len;
-    char *written = yyjson_val_write_opts(&text, YYJSON_WRITE_NOFLAG, w->alc, &len, NULL);
-    if (written)
-        w->alc->free(w->alc->ctx, written);
-    return written != NULL;
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+    yyjson_mut_doc_set_root(doc, yyjson_mut_str(doc, mended));
+    char *text = yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, NULL, &len, NULL);
+    assert(text);
+    kc_buf_append(out, text, len);
+    free(text);
+    yyjson_mut_doc_free(doc);
+    free(mended);
+}
+
+void kc_faults_print(const struct kc_faults *faults, struct kc_buf *out)
+{
+    kc_buf_puts(out, "[");
+    for (size_t i = 0; i < faults->count; i++) {
+        kc_buf_puts(out, i ? ",{\"pointer\":" : "{\"pointer\":");
+        kc_json_print_text(faults->list[i].pointer, out);
+        kc_buf_puts(out, ",\"message\":");
+        kc_json_print_text(faults->list[i].text, out);
+        kc_buf_puts(out, "}");
+    }
+    kc_buf_puts(out, "]");
+}
+
+const char *kc_json_library(void)
+{
+    static char text[64];
+    uint32_t v = yyjson_version();
+    snprintf(text, sizeof(text), "yyjson %u.%u.%u", v >> 16, v >> 8 & 0xff, v & 0xff);
+    return text;
 }

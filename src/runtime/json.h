@@ -8,7 +8,7 @@
 #define KC_RUNTIME_JSON_H
 
 #include "base/buf.h"
-#include "base/error.h"
+#include "base/faults.h"
 #include "base/text.h"
 
 #define KC_JSON_PADDING 4     /* zero bytes that must stand behind a text to be read */
@@ -37,6 +37,9 @@ struct kc_text kc_value_text(const struct kc_value *v);
 
 /* An integer within [min, max], as a number or, where may_be_text, as its decimal string. */
 bool kc_value_int(const struct kc_value *v, bool may_be_text, int64_t min, int64_t max, int64_t *out);
+
+/* Decodes a base64 string where it stands, which changes v too. False when it is none. */
+bool kc_value_decode(const struct kc_value *v, struct kc_text *bytes);
 
 /* How many elements or members. */
 size_t kc_value_count(const struct kc_value *container);
@@ -76,7 +79,12 @@ void kc_json_raw(struct kc_json_writer *w, struct kc_text key, struct kc_text js
 bool kc_json_finish(struct kc_json_writer *w, struct kc_buf *out) KC_MUST_CHECK;
 bool kc_json_finish_pretty(struct kc_json_writer *w, struct kc_buf *out) KC_MUST_CHECK;
 
-/* Whether JSON can carry these bytes as a string: they are UTF-8. */
-bool kc_json_can_hold(struct kc_json_writer *w, struct kc_text t);
+/* Appends the faults as a JSON array of {"pointer", "message"}. */
+void kc_faults_print(const struct kc_faults *faults, struct kc_buf *out);
+
+/* Appends s as a JSON string; bytes that are not UTF-8 become '?'. For errors, not for hot paths. */
+void kc_json_print_text(const char *s, struct kc_buf *out);
+
+const char *kc_json_library(void); /* "yyjson 0.10.0" */
 
 #endif

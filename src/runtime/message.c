@@ -11,7 +11,7 @@ static const char BOM[] = "\xef\xbb\xbf";
 bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *text, size_t len,
                      struct kc_error *err)
 {
-    *m = (struct kc_message){ .text = text };
+    *m = (struct kc_message){ .text = text, .text_len = len };
     size_t skip = len >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
     const struct kc_value *root = kc_json_read(reader, text + skip, len - skip, err);
     if (!root)
@@ -45,6 +45,7 @@ bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *
     }
     if (!m->body) { /* then its members are the body's own */
         m->body = root;
+        m->is_bare = true;
         m->headers = m->passthrough = NULL;
     }
     return true;

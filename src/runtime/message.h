@@ -10,10 +10,12 @@
 
 struct kc_message {
     char *text;                 /* owned; taken by setting it to NULL */
+    size_t text_len;
     const struct kc_value *id;  /* NULL when absent, as all below but body */
     const struct kc_value *headers;
     const struct kc_value *body;
     const struct kc_value *passthrough;
+    bool is_bare;    /* the whole object is the body */
     bool is_skipped; /* an "end" or "error" of our own output, piped in */
 };
 

@@ -34,7 +34,8 @@ struct kc_outlet_ops {
     /* Nothing more comes for this message (action) or at all (trigger). */
     void (*end)(struct kc_outlet *o);
 
-    /* Waits up to wait_ms until data() would not wait. Triggers ask, for they must go on polling. */
+    /* Waits up to wait_ms until there is room for more. Triggers ask between two rounds, for they
+     * must go on polling and never wait in data(); what was handed over before is sent off now. */
     bool (*has_room)(struct kc_outlet *o, int wait_ms);
 };
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/shutdown.h"
+
+#include "base/log.h"
+#include "base/sync.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GRACE_MS 1500 /* beyond drain_ms, to say what is left and close the connections */
+
+static struct {
+    pthread_mutex_t lock;
+    kc_shutdown_stop *stop; /* needs lock */
+    void *arg;
+    int drain_ms;
+    bool has_thread;
+    bool is_asked; /* the signal came */
+} watch = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+}
+
+void kc_shutdown_block(void)
+{
+    sigset_t set;
+    signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write() */
+}
+
+/* True when a signal came in time. */
+static bool wait_for_signal(int wait_ms)
+{
+    sigset_t set;
+    signals(&set);
+    const struct timespec t = { wait_ms / 1000, (long)(wait_ms % 1000) * 1000000 };
+    int got;
+    do
+        got = wait_ms < 0 ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &t);
+    while (got < 0 && errno == EINTR);
+    return got > 0;
+}
+
+static void ask(bool is_late)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.is_asked = true;
+    if (watch.stop)
+        watch.stop(watch.arg, is_late ? 0 : watch.drain_ms);
+    pthread_mutex_unlock(&watch.lock);
+}
+
+static void *run(void *arg)
+{
+    (void)arg;
+    wait_for_signal(-1);
+    kc_log(KC_INFO, "stopping", KC_I("drain_ms", watch.drain_ms));
+    ask(false);
+    if (!wait_for_signal(watch.drain_ms)) {
+        kc_log(KC_WARN, "drain_time_over");
+        ask(true);
+        if (!wait_for_signal(GRACE_MS))
+            kc_log(KC_ERROR, "ended_unfinished", KC_S("left", "what was not answered or committed"));
+    }
+    _exit(EX_UNAVAILABLE);
+}
+
+void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.stop = stop;
+    watch.arg = arg;
+    watch.drain_ms = drain_ms;
+    bool is_first = !watch.has_thread;
+    watch.has_thread = true;
+    if (watch.is_asked)
+        stop(arg, drain_ms);
+    pthread_mutex_unlock(&watch.lock);
+    pthread_t thread;
+    if (is_first) {
+        kc_thread_start(&thread, "kc-signals", run, NULL);
+        pthread_detach(thread);
+    }
+}
+
+void kc_shutdown_ignore(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.stop = NULL;
+    pthread_mutex_unlock(&watch.lock);
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/* shutdown.h - SIGTERM and SIGINT, once for the whole process.
+ *
+ * The first asks for an orderly end; when that takes longer than it may, or at a second signal, the
+ * process ends all the same: what was not settled comes again. */
+#ifndef KC_RUNTIME_SHUTDOWN_H
+#define KC_RUNTIME_SHUTDOWN_H
+
+/* Called on a thread of its own: with drain_ms at the signal, with 0 when that time is over. */
+typedef void kc_shutdown_stop(void *arg, int drain_ms);
+
+/* Before any other thread is started: from here on only our own thread gets these signals. */
+void kc_shutdown_block(void);
+
+/* One at a time; what is given must live until kc_shutdown_ignore(). */
+void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms);
+void kc_shutdown_ignore(void);
+
+#endif
