@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: Apache-2.0
+/* consume.c - the trigger: starts flows from a topic's records.
+ *
+ * Threads    owner   process(): takes records, hands them out, waits for answers
+ *            others  the transport's, answering: they settle and wake the owner
+ * Queue      unanswered messages, maxInFlight at most; full: nothing is taken, the group is kept
+ * Batches    with batchSize > 1 a message collects records of one partition, until it is full, old
+ *            (batchTimeoutMs), or large */
+#include "component/entries.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sync.h"
+#include "component/consume_body.h"
+#include "component/topic.h"
+#include "kafka/consumer.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TAKE_MAX 1000
+#define WAIT_MS 100                      /* how long a stop or a full window may stay unseen */
+#define LAG_MS 500                       /* between two looks at the lag */
+#define BATCH_MAX_BYTES (1024 * 1024)    /* of a message with many records */
+
+static const struct kc_choice key_encodings[] = {
+    [KC_UTF8] = { "utf8", "UTF-8 text", "none" },
+    [KC_BASE64] = { "base64", "Base64", NULL },
+    { 0 },
+};
+
+static const struct kc_choice value_encodings[] = {
+    [KC_UTF8] = { "utf8", "UTF-8 text", "none" },
+    [KC_BASE64] = { "base64", "Base64", NULL },
+    [KC_JSON] = { "json", "JSON", NULL },
+    { 0 },
+};
+
+static const struct kc_choice isolations[] = {
+    { "read_committed", "Committed records only", NULL },
+    { "read_uncommitted", "All records", NULL },
+    { 0 },
+};
+
+struct consume_conf {
+    char *topic;
+    char *group_id;
+    char *group_instance_id;
+    char *start_from;
+    int key_encoding;
+    int value_encoding;
+    int isolation;
+    int session_timeout_ms;
+    int max_in_flight;
+    int batch_size;
+    int batch_timeout_ms;
+};
+
+static const struct kc_field fields[] = {
+    { .name = "topic",
+      .type = KC_TEXT,
+      KC_AT(consume_conf, topic),
+      .required = true,
+      .label = "Topic",
+      .help = "Topic to read." },
+    { .name = "groupId",
+      .type = KC_TEXT,
+      KC_AT(consume_conf, group_id),
+      .required = true,
+      .kafka = "group.id",
+      .label = "Group Id",
+      .help = "The consumer group: its members share the partitions, and its committed offsets say "
+              "where reading goes on." },
+    { .name = "groupInstanceId",
+      .type = KC_TEXT,
+      KC_AT(consume_conf, group_instance_id),
+      .kafka = "group.instance.id",
+      .label = "Group instance Id",
+      .help = "Static membership: a member that comes back under this name within sessionTimeoutMs gets "
+              "its partitions back at once." },
+    { .name = "startFrom",
+      .type = KC_TEXT,
+      KC_AT(consume_conf, start_from),
+      .fallback = "latest",
+      .example = "latest, earliest, 2026-01-31T12:00:00Z, 42",
+      .label = "Start from",
+      .help = "Where a group without a committed offset begins: latest, earliest, an ISO 8601 time, or "
+              "an offset." },
+    { .name = "keyEncoding",
+      .type = KC_CHOICE,
+      KC_AT(consume_conf, key_encoding),
+      .choices = key_encodings,
+      .fallback = "utf8",
+      .label = "Key encoding",
+      .help = "How keys are given. A key that is not UTF-8 comes as base64 and says so." },
+    { .name = "valueEncoding",
+      .type = KC_CHOICE,
+      KC_AT(consume_conf, value_encoding),
+      .choices = value_encodings,
+      .fallback = "utf8",
+      .label = "Value encoding",
+      .help = "How values are given; json puts the parsed value into the message. What is not UTF-8 comes "
+              "as base64 and says so." },
+    { .name = "isolation",
+      .type = KC_CHOICE,
+      KC_AT(consume_conf, isolation),
+      .choices = isolations,
+      .kafka = "isolation.level",
+      .fallback = "read_committed",
+      .label = "Isolation",
+      .help = "Whether records of open or aborted transactions are read." },
+    { .name = "sessionTimeoutMs",
+      .type = KC_INT,
+      KC_AT(consume_conf, session_timeout_ms),
+      .kafka = "session.timeout.ms",
+      .min = 6000,
+      .max = 300000,
+      .fallback = "10000",
+      .label = "Session timeout (ms)",
+      .help = "A member that is not heard of for so long loses its partitions to the others; a "
+              "heartbeat is sent every third of it." },
+    { .name = "maxInFlight",
+      .type = KC_INT,
+      KC_AT(consume_conf, max_in_flight),
+      .min = 1,
+      .max = 100000,
+      .fallback = "1000",
+      .label = "Max in flight",
+      .help = "Messages handed out and not yet accepted; when it is reached, reading waits." },
+    { .name = "batchSize",
+      .type = KC_INT,
+      KC_AT(consume_conf, batch_size),
+      .min = 1,
+      .max = 100000,
+      .fallback = "1",
+      .label = "Batch size",
+      .help = "Above 1, up to so many records of a partition come in one message, {\"messages\": […]}." },
+    { .name = "batchTimeoutMs",
+      .type = KC_INT,
+      KC_AT(consume_conf, batch_timeout_ms),
+      .min = 1,
+      .max = 600000,
+      .fallback = "1000",
+      .label = "Batch timeout (ms)",
+      .help = "A batch that is not full by then is handed out as it is." },
+    { 0 },
+};
+
+/* Records of one partition on their way to be one message. */
+struct batch {
+    struct kc_buf body;       /* {"messages":[…  */
+    struct kc_fetched first;  /* only its plain numbers are good after the next take */
+    int64_t last;             /* offset */
+    uint32_t records;         /* 0: empty */
+    int64_t due_ms;
+};
+
+struct consume {
+    struct consume_conf conf;
+    struct kc_credentials credentials;
+    struct kc_consumer_listener listener;
+    struct kc_consumer *consumer;
+    struct kc_outlet *outlet;
+    struct kc_ack ack;
+    struct kc_tally *tally;
+    struct kc_body_writer *writer;
+    struct kc_buf body;
+    struct kc_fetched fetched[TAKE_MAX];
+    struct batch *batches; /* by slot */
+    size_t batch_count;
+    size_t filling; /* batches that are not empty */
+    int64_t lag_due_ms;
+    uint64_t count_max;
+    bool until_end;
+    bool is_over; /* the consumer will not get any further */
+
+    atomic_bool is_stopping;
+    _Atomic int64_t stop_by_ms;
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+};
+
+/* --- handing out --- */
+
+static void hand_out(struct consume *self, const struct kc_fetched *first, int64_t last, uint32_t records,
+                     struct kc_text body)
+{
+    uint64_t tag = kc_consumer_hand_out(self->consumer, first, last, records);
+    kc_outlet_data(self->outlet, body, &self->ack, tag);
+}
+
+static void flush(struct consume *self, struct batch *b)
+{
+    kc_buf_puts(&b->body, "]}");
+    hand_out(self, &b->first, b->last, b->records, kc_buf_peek(&b->body));
+    kc_buf_clear(&b->body);
+    b->records = 0;
+    self->filling--;
+}
+
+static struct batch *batch_at(struct consume *self, uint32_t slot)
+{
+    if (slot >= self->batch_count) {
+        self->batches = kc_realloc(self->batches, slot + 1, sizeof(*self->batches));
+        for (; self->batch_count <= slot; self->batch_count++) {
+            self->batches[self->batch_count] = (struct batch){ .records = 0 };
+            kc_buf_init(&self->batches[self->batch_count].body, KC_BUF_UNBOUNDED);
+        }
+    }
+    return &self->batches[slot];
+}
+
+/* A message that was refused is put together again from the same records. */
+static void collect(struct consume *self, const struct kc_fetched *r)
+{
+    struct batch *b = batch_at(self, r->slot);
+    if (b->records > 0 && b->first.again_tag != r->again_tag)
+        flush(self, b);
+    if (b->records == 0) {
+        b->first = *r;
+        b->due_ms = kc_now_ms() + self->conf.batch_timeout_ms;
+        self->filling++;
+    }
+    kc_buf_puts(&b->body, b->records ? "," : "{\"messages\":[");
+    kc_body_write(self->writer, r, &b->body);
+    b->last = r->offset;
+    b->records++;
+    bool is_complete = r->again_tag ? r->offset >= r->again_last
+                                    : b->records >= (uint32_t)self->conf.batch_size ||
+                                          b->body.len >= BATCH_MAX_BYTES;
+    if (is_complete)
+        flush(self, b);
+}
+
+static void flush_due(struct consume *self, bool all)
+{
+    int64_t now = self->filling > 0 ? kc_now_ms() : 0;
+    for (size_t i = 0; i < self->batch_count && self->filling > 0; i++) {
+        struct batch *b = &self->batches[i];
+        if (b->records > 0 && (all || (b->due_ms <= now && !b->first.again_tag)))
+            flush(self, b);
+    }
+}
+
+static void take_in(struct consume *self, const struct kc_fetched *r)
+{
+    if (self->conf.batch_size > 1) {
+        collect(self, r);
+        return;
+    }
+    kc_buf_clear(&self->body);
+    kc_body_write(self->writer, r, &self->body);
+    hand_out(self, r, r->offset, 1, kc_buf_peek(&self->body));
+}
+
+/* --- what the consumer and the transport tell us --- */
+
+static void on_trouble(void *arg, const struct kc_error *err, bool is_final)
+{
+    struct consume *self = arg;
+    self->is_over |= is_final;
+    kc_outlet_error(self->outlet, err, KC_NO_TEXT);
+}
+
+static void on_forget(void *arg, uint32_t slot)
+{
+    struct consume *self = arg;
+    if (slot >= self->batch_count || self->batches[slot].records == 0)
+        return;
+    kc_buf_clear(&self->batches[slot].body);
+    self->batches[slot].records = 0;
+    self->filling--;
+}
+
+static bool wait_until_answered(struct consume *self, int wait_ms)
+{
+    int64_t by_ms = kc_now_ms() + wait_ms;
+    pthread_mutex_lock(&self->lock);
+    size_t open;
+    while ((open = kc_consumer_counts(self->consumer).unanswered) > 0 && kc_ms_until(by_ms, WAIT_MS) > 0)
+        kc_cond_wait(&self->answered, &self->lock, kc_ms_until(by_ms, WAIT_MS));
+    pthread_mutex_unlock(&self->lock);
+    return open == 0;
+}
+
+static void on_drain(void *arg, int wait_ms)
+{
+    struct consume *self = arg;
+    if (!wait_until_answered(self, wait_ms))
+        kc_log(KC_WARN, "handed_over_unanswered", KC_S("topic", self->conf.topic));
+}
+
+static void on_settled(void *arg, const uint64_t *tags, size_t count, bool is_accepted)
+{
+    struct consume *self = arg;
+    kc_consumer_settle(self->consumer, tags, count, is_accepted);
+    pthread_mutex_lock(&self->lock);
+    pthread_cond_signal(&self->answered);
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* --- the loop --- */
+
+/* How many records may be taken now. */
+static size_t room(struct consume *self)
+{
+    struct kc_consumer_counts counts = kc_consumer_counts(self->consumer);
+    size_t max = (size_t)self->conf.max_in_flight;
+    size_t n = counts.unanswered + self->filling < max ? max - counts.unanswered - self->filling : 0;
+    if (self->count_max > 0) {
+        uint64_t open = counts.records_open + counts.records_accepted;
+        for (size_t i = 0; i < self->batch_count && self->filling > 0; i++)
+            open += self->batches[i].records;
+        uint64_t left = open < self->count_max ? self->count_max - open : 0;
+        n = left < n ? (size_t)left : n;
+    }
+    return n < TAKE_MAX ? n : TAKE_MAX;
+}
+
+static bool is_finished(struct consume *self)
+{
+    if (self->is_over || atomic_load(&self->is_stopping))
+        return true;
+    struct kc_consumer_counts counts = kc_consumer_counts(self->consumer);
+    if (counts.unanswered > 0)
+        return false;
+    if (self->count_max > 0 && counts.records_accepted >= self->count_max)
+        return true;
+    return self->until_end && self->filling == 0 && kc_consumer_is_at_end(self->consumer);
+}
+
+static void look_at_lag(struct consume *self)
+{
+    if (kc_now_ms() < self->lag_due_ms)
+        return;
+    self->lag_due_ms = kc_now_ms() + LAG_MS;
+    atomic_store(&self->tally->lag, kc_consumer_lag(self->consumer));
+}
+
+static void count(struct consume *self, size_t n)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += self->fetched[i].key.len + self->fetched[i].value.len;
+    if (n > 0)
+        kc_tally_add(self->tally, n, bytes);
+}
+
+/* One round; waits a little where there is nothing to do. */
+static void turn(struct consume *self)
+{
+    size_t max = kc_outlet_has_room(self->outlet, 0) ? room(self) : 0;
+    size_t n = kc_consumer_take(self->consumer, WAIT_MS, self->fetched, max);
+    for (size_t i = 0; i < n; i++)
+        take_in(self, &self->fetched[i]);
+    count(self, n);
+    bool is_last = (self->count_max > 0 && max > 0 && n == max) ||
+                   (self->until_end && kc_consumer_is_at_end(self->consumer));
+    flush_due(self, is_last);
+    look_at_lag(self);
+    if (max > 0 || self->is_over)
+        return;
+    if (!kc_outlet_has_room(self->outlet, WAIT_MS))
+        return;
+    pthread_mutex_lock(&self->lock);
+    if (room(self) == 0 && !is_finished(self))
+        kc_cond_wait(&self->answered, &self->lock, WAIT_MS);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void say_what_is_left(struct consume *self)
+{
+    struct kc_error err = { 0 };
+    kc_error_set(&err, KC_STOPPED, 0,
+                 "%zu messages of '%s' were handed out and not answered; they come again",
+                 kc_consumer_counts(self->consumer).unanswered, self->conf.topic);
+    kc_outlet_error(self->outlet, &err, KC_NO_TEXT);
+}
+
+static void process(void *arg, struct kc_message *message, struct kc_outlet *outlet)
+{
+    (void)message;
+    struct consume *self = arg;
+    self->outlet = outlet;
+    while (!is_finished(self))
+        turn(self);
+    int left_ms = kc_ms_until(atomic_load(&self->stop_by_ms), INT32_MAX);
+    if (!wait_until_answered(self, left_ms))
+        say_what_is_left(self);
+    atomic_store(&self->tally->lag, kc_consumer_lag(self->consumer));
+    kc_consumer_close(self->consumer); /* here, since it belongs to this thread and commits */
+    self->consumer = NULL;
+    kc_outlet_end(outlet);
+}
+
+/* --- life --- */
+
+static bool read_start(const char *text, struct kc_start *start)
+{
+    if (kc_text_is(kc_text(text), "latest"))
+        start->kind = KC_START_LATEST;
+    else if (kc_text_is(kc_text(text), "earliest"))
+        start->kind = KC_START_EARLIEST;
+    else if (kc_text_int(kc_text(text), 0, INT64_MAX, &start->value))
+        start->kind = KC_START_OFFSET;
+    else if (kc_iso_parse(kc_text(text), &start->value))
+        start->kind = KC_START_TIME;
+    else
+        return false;
+    return true;
+}
+
+static bool read_conf(struct consume *self, const struct kc_step *step, struct kc_start *start,
+                      struct kc_error *err)
+{
+    struct kc_faults faults;
+    kc_faults_init(&faults);
+    bool ok = kc_fields_read(fields, &self->conf, step->config, step->unknown_fields, &faults);
+    if (self->conf.topic && !kc_topic_is_valid(kc_text(self->conf.topic)))
+        kc_faults_add(&faults, "/topic", KC_TOPIC_RULE);
+    if (self->conf.start_from && !read_start(self->conf.start_from, start))
+        kc_faults_add(&faults, "/startFrom",
+                      "must be latest, earliest, an ISO 8601 time (2026-01-31T12:00:00Z), or an offset");
+    ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields, &faults);
+    ok &= kc_faults_none(&faults, KC_CONFIG, err);
+    kc_faults_deinit(&faults);
+    return ok;
+}
+
+static void close_(void *arg)
+{
+    struct consume *self = arg;
+    if (!self)
+        return;
+    kc_consumer_close(self->consumer);
+    kc_body_writer_free(self->writer);
+    kc_buf_deinit(&self->body);
+    for (size_t i = 0; i < self->batch_count; i++)
+        kc_buf_deinit(&self->batches[i].body);
+    free(self->batches);
+    kc_credentials_free(&self->credentials);
+    kc_fields_free(fields, &self->conf);
+    pthread_cond_destroy(&self->answered);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
+{
+    struct consume *self = kc_new0(struct consume);
+    struct kc_start start = { KC_START_LATEST, 0 };
+    pthread_mutex_init(&self->lock, NULL);
+    kc_cond_init(&self->answered);
+    kc_buf_init(&self->body, KC_BUF_UNBOUNDED);
+    self->tally = step->tally;
+    self->count_max = (uint64_t)step->count_max;
+    self->until_end = step->until_end;
+    self->ack = (struct kc_ack){ on_settled, self };
+    self->listener = (struct kc_consumer_listener){ on_trouble, on_forget, on_drain, self };
+    atomic_store(&self->stop_by_ms, INT64_MAX);
+    if (!read_conf(self, step, &start, err))
+        goto fail;
+    self->writer = kc_body_writer_new((enum kc_encoding)self->conf.key_encoding,
+                                      (enum kc_encoding)self->conf.value_encoding);
+    const struct kc_consumer_conf conf = {
+        .credentials = &self->credentials,
+        .topic = self->conf.topic,
+        .group_id = self->conf.group_id,
+        .group_instance_id = self->conf.group_instance_id,
+        .start = start,
+        .isolation = isolations[self->conf.isolation].name,
+        .session_timeout_ms = self->conf.session_timeout_ms,
+        .until_end = step->until_end,
+        .listener = &self->listener,
+    };
+    if (!kc_consumer_open(&self->consumer, &conf, err))
+        goto fail;
+    *out = self;
+    return true;
+fail:
+    close_(self);
+    return false;
+}
+
+static void stop(void *arg, int drain_ms)
+{
+    struct consume *self = arg;
+    int64_t by_ms = kc_now_ms() + drain_ms;
+    if (by_ms < atomic_load(&self->stop_by_ms))
+        atomic_store(&self->stop_by_ms, by_ms);
+    atomic_store(&self->is_stopping, true);
+    pthread_mutex_lock(&self->lock);
+    pthread_cond_signal(&self->answered);
+    pthread_mutex_unlock(&self->lock);
+}
+
+const struct kc_entry kc_consume = {
+    .name = "consume",
+    .kind = KC_TRIGGER,
+    .title = "Consume (Real-time flows only)",
+    .help = "Start a flow from a topic's records",
+    .fields = fields,
+    .out = kc_consume_out,
+    .open = open_,
+    .process = process,
+    .stop = stop,
+    .close = close_,
+};

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* consume_body.h - a record that was read, as JSON in the shape of schemas/consume.out.json.
+ *
+ * Bytes never change on the way: what JSON cannot carry as text is given as base64 and marked, so
+ * that produce, given the same JSON, writes the same record. */
+#ifndef KC_COMPONENT_CONSUME_BODY_H
+#define KC_COMPONENT_CONSUME_BODY_H
+
+#include "base/buf.h"
+#include "kafka/consumer.h"
+#include "runtime/entry.h"
+
+enum kc_encoding { KC_UTF8, KC_BASE64, KC_JSON };
+
+struct kc_body_writer; /* opaque; keeps its memory between records; one thread at a time */
+
+struct kc_body_writer *kc_body_writer_new(enum kc_encoding key, enum kc_encoding value);
+void kc_body_writer_free(struct kc_body_writer *w); /* NULL is fine */
+
+/* Appends the record to out. */
+void kc_body_write(struct kc_body_writer *w, const struct kc_fetched *r, struct kc_buf *out);
+
+extern const struct kc_member kc_consume_out[];
+
+#endif

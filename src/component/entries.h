@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/* entries.h - the table of entry points: what this component can do. */
+#ifndef KC_COMPONENT_ENTRIES_H
+#define KC_COMPONENT_ENTRIES_H
+
+#include "runtime/entry.h"
+
+extern const struct kc_entry kc_produce;
+extern const struct kc_entry kc_consume;
+
+extern const struct kc_entry *const kc_entries[]; /* ends with NULL */
+
+const struct kc_entry *kc_entry_find(const char *name); /* NULL when there is none */
+
+#endif

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "component/produce_answer.h"
+
+#include "base/alloc.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct kc_member kc_produce_out[] = {
+    { "topicName", "string", true, "Topic", "The topic that was written to", NULL },
+    { "partition", "string", true, "Partition", "Its partition", NULL },
+    { "errorCode", "string", true, "Error code", "Kafka's; \"0\" when all is well", NULL },
+    { "baseOffset", "string", true, "Base offset",
+      "Offset of the first record of this call in that partition", NULL },
+    { "logAppendTime", "string", true, "Log append time",
+      "The broker's time in ms where the topic stamps on append, else \"-1\"", NULL },
+    { "logStartOffset", "string", true, "Log start offset",
+      "The first offset that can be read from that partition", NULL },
+    { "errorName", "string", false, "Error name", "Of failed records: librdkafka's name", NULL },
+    { "errorMessage", "string", false, "Error message", "Of failed records: in words", NULL },
+    { "indexes", "array", false, "Indexes", "Which records of the call failed so, from 0", NULL },
+    { "stored", "string", false, "Stored", "Of failed records: no, or maybe", NULL },
+    { 0 },
+};
+
+#define NUMBER_SIZE 24
+
+static void add_number(struct kc_json_writer *w, struct kc_text key, int64_t n, char text[NUMBER_SIZE])
+{
+    int len = snprintf(text, NUMBER_SIZE, "%" PRId64, n);
+    kc_json_text(w, key, (struct kc_text){ text, (size_t)len });
+}
+
+/* The texts that the writer borrows until its document is finished. */
+struct numbers {
+    char text[5][NUMBER_SIZE];
+};
+
+static void add_row(struct kc_json_writer *w, const struct kc_written *row, int code,
+                    struct numbers *numbers)
+{
+    kc_json_text(w, KC_LIT("topicName"), kc_text(row->topic));
+    add_number(w, KC_LIT("partition"), row->partition, numbers->text[0]);
+    add_number(w, KC_LIT("errorCode"), code, numbers->text[1]);
+    add_number(w, KC_LIT("baseOffset"), row->base_offset, numbers->text[2]);
+    add_number(w, KC_LIT("logAppendTime"), row->append_time, numbers->text[3]);
+    add_number(w, KC_LIT("logStartOffset"), row->log_start, numbers->text[4]);
+}
+
+/* --- failed records --- */
+
+/* Records that failed in the same place in the same way. */
+struct group {
+    const struct kc_record *sample;
+    size_t *indexes;
+    size_t count;
+};
+
+static const char *topic_of(const struct kc_record *r)
+{
+    return r->topic ? r->topic : r->batch->topic;
+}
+
+static bool belongs(const struct group *g, const struct kc_record *r)
+{
+    return g->sample->error == r->error && g->sample->stored == r->stored &&
+           g->sample->partition == r->partition && strcmp(topic_of(g->sample), topic_of(r)) == 0;
+}
+
+static struct group *group_failures(const struct kc_batch *b, size_t *count)
+{
+    struct group *groups = NULL;
+    *count = 0;
+    for (size_t i = 0; i < b->count && b->failed > 0; i++) {
+        const struct kc_record *r = &b->records[i];
+        if (!r->error)
+            continue;
+        size_t g = 0;
+        while (g < *count && !belongs(&groups[g], r))
+            g++;
+        if (g == *count) {
+            groups = kc_realloc(groups, ++*count, sizeof(*groups));
+            groups[g] = (struct group){ .sample = r };
+        }
+        if ((groups[g].count & (groups[g].count + 1)) == 0) /* room for 1, 3, 7, … was filled */
+            groups[g].indexes =
+                kc_realloc(groups[g].indexes, groups[g].count * 2 + 1, sizeof(*groups[g].indexes));
+        groups[g].indexes[groups[g].count++] = i;
+    }
+    return groups;
+}
+
+static void add_group(struct kc_json_writer *w, const struct group *g, struct numbers *numbers)
+{
+    const struct kc_record *r = g->sample;
+    const struct kc_written row = { topic_of(r), r->partition, KC_NO_OFFSET, KC_NO_TIME, KC_NO_OFFSET };
+    add_row(w, &row, kc_record_code(r), numbers);
+    kc_json_text(w, KC_LIT("errorName"), kc_text(kc_record_code_name(r)));
+    kc_json_text(w, KC_LIT("errorMessage"), kc_text(kc_record_code_text(r)));
+    kc_json_array(w, KC_LIT("indexes"));
+    for (size_t i = 0; i < g->count; i++)
+        kc_json_int(w, KC_NO_TEXT, (int64_t)g->indexes[i]);
+    kc_json_end(w);
+    kc_json_text(w, KC_LIT("stored"), r->stored == KC_NOT_STORED ? KC_LIT("no") : KC_LIT("maybe"));
+}
+
+/* --- the answer --- */
+
+/* What is written is ours and ASCII but for topic names, which were checked: it cannot fail. */
+static void finish(struct kc_json_writer *w, struct kc_buf *out)
+{
+    if (!kc_json_finish(w, out))
+        abort();
+}
+
+static void say_individually(const struct kc_batch *b, const struct group *groups, size_t group_count,
+                             struct kc_json_writer *w, struct kc_outlet *outlet)
+{
+    struct numbers numbers;
+    struct kc_buf body;
+    kc_buf_init(&body, KC_BUF_UNBOUNDED);
+    for (size_t i = 0; i < b->written.count + group_count; i++) {
+        kc_buf_clear(&body);
+        kc_json_begin(w);
+        if (i < b->written.count)
+            add_row(w, &b->written.list[i], 0, &numbers);
+        else
+            add_group(w, &groups[i - b->written.count], &numbers);
+        finish(w, &body);
+        kc_outlet_data(outlet, kc_buf_peek(&body), NULL, 0);
+    }
+    kc_buf_deinit(&body);
+}
+
+/* Appends what `individual` says one by one, as the elements of an array. */
+static void print_list(const struct kc_batch *b, const struct group *groups, size_t group_count,
+                       bool only_failed, struct kc_json_writer *w, struct kc_buf *out)
+{
+    struct numbers numbers;
+    kc_buf_puts(out, "[");
+    for (size_t i = only_failed ? b->written.count : 0; i < b->written.count + group_count; i++) {
+        if (out->data[out->len - 1] != '[')
+            kc_buf_puts(out, ",");
+        kc_json_begin(w);
+        if (i < b->written.count)
+            add_row(w, &b->written.list[i], 0, &numbers);
+        else
+            add_group(w, &groups[i - b->written.count], &numbers);
+        finish(w, out);
+    }
+    kc_buf_puts(out, "]");
+}
+
+static void say_as_one(const struct kc_batch *b, const struct group *groups, size_t group_count,
+                       struct kc_json_writer *w, struct kc_outlet *outlet)
+{
+    struct kc_buf body;
+    kc_buf_init(&body, KC_BUF_UNBOUNDED);
+    kc_buf_puts(&body, "{\"results\":");
+    print_list(b, groups, group_count, false, w, &body);
+    kc_buf_puts(&body, "}");
+    kc_outlet_data(outlet, kc_buf_peek(&body), NULL, 0);
+    kc_buf_deinit(&body);
+}
+
+static void say_error(const struct kc_batch *b, const struct group *groups, size_t group_count,
+                      struct kc_json_writer *w, struct kc_outlet *outlet)
+{
+    struct kc_error err = { 0 };
+    struct kc_buf details;
+    kc_producer_explain(b->producer, groups[0].sample, &err);
+    if (b->count > 1)
+        kc_error_wrap(&err, "%zu of %zu records failed", b->failed, b->count);
+    kc_error_wrap(&err, "write to '%s'", topic_of(groups[0].sample));
+    kc_buf_init(&details, KC_BUF_UNBOUNDED);
+    print_list(b, groups, group_count, true, w, &details);
+    kc_outlet_error(outlet, &err, kc_buf_peek(&details));
+    kc_buf_deinit(&details);
+}
+
+void kc_produce_answer(const struct kc_batch *b, bool as_one_message, struct kc_json_writer *w,
+                       struct kc_outlet *outlet)
+{
+    size_t group_count;
+    struct group *groups = group_failures(b, &group_count);
+    if (as_one_message)
+        say_as_one(b, groups, group_count, w, outlet);
+    else
+        say_individually(b, groups, group_count, w, outlet);
+    if (group_count > 0)
+        say_error(b, groups, group_count, w, outlet);
+    for (size_t i = 0; i < group_count; i++)
+        free(groups[i].indexes);
+    free(groups);
+}

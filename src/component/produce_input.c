@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "component/produce_input.h"
+
+#include "component/topic.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A record's members; the order is that of the names below. */
+enum member {
+    KEY,
+    VALUE,
+    HEADERS,
+    PARTITION,
+    TIMESTAMP,
+    TOPIC,
+    KEY_ENCODING,
+    VALUE_ENCODING,
+    OFFSET,
+    TIMESTAMP_TYPE,
+    MEMBERS,
+};
+
+static const char *const member_names[MEMBERS + 1] = {
+    "key",   "value",       "headers",       "partition", "timestamp",
+    "topic", "keyEncoding", "valueEncoding", "offset",    "timestampType",
+};
+
+static const struct kc_member record_members[] = {
+    { "key", "string", false, "Key", "Decides the partition; records without one are spread", NULL },
+    { "value", "string", true, "Value",
+      "Text as it stands; an object, array, number or boolean is written as JSON; null is a tombstone",
+      NULL },
+    { "headers", "object", false, "Headers",
+      "Name and value; a value is text, null, {\"base64\": …} or an array of those", NULL },
+    { "partition", "integer", false, "Partition", "Write to this one, whatever the key", NULL },
+    { "timestamp", "integer", false, "Timestamp", "Milliseconds since 1970; now by default", NULL },
+    { "topic", "string", false, "Topic", "Where the step takes the topic from the message", NULL },
+    { "keyEncoding", "string", false, "Key encoding", "utf8 (default) or base64", NULL },
+    { "valueEncoding", "string", false, "Value encoding", "utf8 (default) or base64", NULL },
+    { 0 },
+};
+
+const struct kc_member kc_produce_in[] = {
+    { "messages", "array", true, "Messages", "The records to write, at least one", record_members },
+    { 0 },
+};
+
+/* Where we are, for JSON pointers that are made only when something is wrong. */
+struct place {
+    const char *prefix; /* "" or "/body" */
+    int64_t index;      /* of the record; -1: the body is the record */
+};
+
+struct reading {
+    const struct kc_input_rules *rules;
+    struct kc_arena *arena;
+    struct kc_faults *faults;
+    struct place at;
+};
+
+#define POINTER_SIZE 512
+#define PART_SIZE 224
+
+static const char *pointer_to(const struct reading *in, const char *rest, char out[POINTER_SIZE])
+{
+    if (in->at.index < 0)
+        snprintf(out, POINTER_SIZE, "%s%s", in->at.prefix, rest);
+    else
+        snprintf(out, POINTER_SIZE, "%s/messages/%" PRId64 "%s", in->at.prefix, in->at.index, rest);
+    return out;
+}
+
+#define FAULT(in, rest, ...)                                                                   \
+    kc_faults_add((in)->faults, pointer_to((in), (rest), (char[POINTER_SIZE]){ 0 }), __VA_ARGS__)
+
+/* A member's name as part of a pointer: "/" and "~" are escaped, and what is long is cut. */
+static const char *pointer_part(struct kc_text name, char out[PART_SIZE])
+{
+    size_t n = 0;
+    out[n++] = '/';
+    for (size_t i = 0; i < name.len && n < PART_SIZE - 3; i++) {
+        if (name.p[i] == '/' || name.p[i] == '~') {
+            out[n++] = '~';
+            out[n++] = name.p[i] == '/' ? '1' : '0';
+        } else {
+            out[n++] = name.p[i];
+        }
+    }
+    out[n] = '\0';
+    return out;
+}
+
+static void fault_unknown(const struct reading *in, struct kc_text name, const char *const *known)
+{
+    char part[PART_SIZE];
+    const char *nearest = kc_text_nearest(name, known);
+    if (nearest)
+        FAULT(in, pointer_part(name, part), "unknown; did you mean '%s'?", nearest);
+    else
+        FAULT(in, pointer_part(name, part), "unknown; a record has key, value, headers, partition, "
+                                            "timestamp, topic, keyEncoding, valueEncoding");
+}
+
+/* --- a record's members --- */
+
+static bool is_base64(const struct reading *in, const struct kc_value *encoding, const char *pointer)
+{
+    if (!encoding || kc_text_is(kc_value_text(encoding), "utf8"))
+        return false;
+    if (kc_text_is(kc_value_text(encoding), "base64"))
+        return true;
+    if (kc_value_type(encoding) != KC_IS_NULL)
+        FAULT(in, pointer, "must be utf8 or base64");
+    return false;
+}
+
+static struct kc_text decode(const struct reading *in, const struct kc_value *v, const char *pointer)
+{
+    struct kc_text bytes = KC_NO_TEXT;
+    if (!kc_value_decode(v, &bytes))
+        FAULT(in, pointer, "must be base64 text, as its encoding says");
+    return bytes;
+}
+
+static struct kc_text as_json(const struct reading *in, const struct kc_value *v)
+{
+    struct kc_buf buf;
+    kc_buf_init(&buf, KC_BUF_UNBOUNDED);
+    kc_value_print(v, &buf);
+    char *copy = kc_arena_alloc(in->arena, buf.len);
+    memcpy(copy, buf.data, buf.len);
+    struct kc_text text = { copy, buf.len };
+    kc_buf_deinit(&buf);
+    return text;
+}
+
+static void read_key(const struct reading *in, const struct kc_value *v, const struct kc_value *encoding,
+                     struct kc_record *r)
+{
+    struct kc_text key = KC_NO_TEXT;
+    bool encoded = is_base64(in, encoding, "/keyEncoding");
+    if (!v || kc_value_type(v) == KC_IS_NULL)
+        return;
+    if (kc_value_type(v) == KC_IS_ARRAY || kc_value_type(v) == KC_IS_OBJECT)
+        FAULT(in, "/key", "must be text (or a number or boolean), this is %s", kc_value_type_name(v));
+    else
+        key = encoded ? decode(in, v, "/key") : kc_value_text(v);
+    r->key = key.p;
+    r->key_len = (uint32_t)key.len;
+}
+
+static void read_value(const struct reading *in, const struct kc_value *v,
+                       const struct kc_value *encoding, struct kc_record *r)
+{
+    struct kc_text value = KC_NO_TEXT;
+    bool encoded = is_base64(in, encoding, "/valueEncoding");
+    if (!v) {
+        FAULT(in, "/value", "required; null writes a tombstone");
+        return;
+    }
+    if (kc_value_type(v) == KC_IS_NULL)
+        return;
+    if (encoded)
+        value = decode(in, v, "/value");
+    else if (kc_value_type(v) == KC_IS_ARRAY || kc_value_type(v) == KC_IS_OBJECT)
+        value = as_json(in, v);
+    else
+        value = kc_value_text(v);
+    r->value = value.p;
+    r->value_len = (uint32_t)value.len;
+}
+
+static void read_numbers(const struct reading *in, const struct kc_value *partition,
+                         const struct kc_value *timestamp, struct kc_record *r)
+{
+    int64_t n;
+    if (partition && kc_value_type(partition) != KC_IS_NULL) {
+        if (kc_value_int(partition, true, 0, INT32_MAX, &n))
+            r->partition = (int32_t)n;
+        else
+            FAULT(in, "/partition", "must be a whole number from 0 to %d", INT32_MAX);
+    }
+    if (timestamp && kc_value_type(timestamp) != KC_IS_NULL) {
+        if (kc_value_int(timestamp, false, 0, INT64_MAX, &n))
+            r->timestamp = n;
+        else
+            FAULT(in, "/timestamp", "must be milliseconds since 1970, a whole number from 0");
+    }
+}
+
+static void read_topic(const struct reading *in, const struct kc_value *v, bool was_consumed,
+                       struct kc_record *r)
+{
+    const struct kc_input_rules *rules = in->rules;
+    if (was_consumed || !v || kc_value_type(v) == KC_IS_NULL) {
+        if (!rules->topic)
+            FAULT(in, "/topic", "required, since the step names no topic");
+        return;
+    }
+    struct kc_text name = kc_value_text(v);
+    if (kc_value_type(v) != KC_IS_STRING || !kc_topic_is_valid(name))
+        FAULT(in, "/topic", KC_TOPIC_RULE);
+    else if (rules->topic_from_message)
+        r->topic = name.p;
+    else if (!kc_text_is(name, rules->topic))
+        FAULT(in, "/topic", "'%s' is not the step's topic, '%s'; set topicFromMessage to allow it",
+              name.p, rules->topic);
+}
+
+/* --- headers --- */
+
+static bool has_nul(struct kc_text t)
+{
+    return t.len > 0 && memchr(t.p, '\0', t.len) != NULL;
+}
+
+/* {"base64": "…"} */
+static const struct kc_value *base64_member(const struct kc_value *v)
+{
+    return kc_value_type(v) == KC_IS_OBJECT && kc_value_count(v) == 1 ? kc_value_get(v, "base64") : NULL;
+}
+
+/* text, null where allowed, or {"base64": "…"} */
+static bool read_bytes(const struct kc_value *v, bool may_be_null, struct kc_text *out)
+{
+    const struct kc_value *encoded = base64_member(v);
+    *out = KC_NO_TEXT;
+    if (encoded)
+        return kc_value_decode(encoded, out);
+    if (kc_value_type(v) == KC_IS_NULL)
+        return may_be_null;
+    *out = kc_value_text(v);
+    return kc_value_type(v) == KC_IS_STRING;
+}
+
+static void add_header(const struct reading *in, struct kc_headers *headers, struct kc_text name,
+                       const struct kc_value *v)
+{
+    char part[PART_SIZE], pointer[PART_SIZE + 16];
+    struct kc_header *h = &headers->list[headers->count++];
+    h->name = name;
+    if (read_bytes(v, true, &h->value))
+        return;
+    snprintf(pointer, sizeof(pointer), "/headers%s", pointer_part(name, part));
+    FAULT(in, pointer, "must be text, null, {\"base64\": \"…\"}, or an array of those");
+}
+
+/* The space that the headers of an object or array need at most. */
+static size_t count_headers(const struct kc_value *v)
+{
+    size_t n = 0;
+    bool is_object = kc_value_type(v) == KC_IS_OBJECT;
+    const struct kc_value *e = kc_value_first(v);
+    for (size_t i = kc_value_count(v); i > 0; i--) {
+        const struct kc_value *value = is_object ? kc_value_of(e) : e;
+        n += is_object && kc_value_type(value) == KC_IS_ARRAY ? kc_value_count(value) : 1;
+        e = kc_value_next(value);
+    }
+    return n;
+}
+
+/* {"name": "value", "repeated": ["a", "b"]} */
+static void read_header_object(const struct reading *in, const struct kc_value *v,
+                               struct kc_headers *headers)
+{
+    const struct kc_value *name = kc_value_first(v);
+    for (size_t i = kc_value_count(v); i > 0; i--) {
+        const struct kc_value *value = kc_value_of(name);
+        struct kc_text text = kc_value_text(name);
+        if (has_nul(text)) {
+            FAULT(in, "/headers", "a header's name must not hold a NUL character");
+        } else if (kc_value_type(value) == KC_IS_ARRAY) {
+            const struct kc_value *e = kc_value_first(value);
+            for (size_t k = kc_value_count(value); k > 0; k--, e = kc_value_next(e))
+                add_header(in, headers, text, e);
+        } else {
+            add_header(in, headers, text, value);
+        }
+        name = kc_value_next(value);
+    }
+}
+
+/* [["name", "value"], …] */
+static void read_header_pairs(const struct reading *in, const struct kc_value *v,
+                              struct kc_headers *headers)
+{
+    char pointer[64];
+    const struct kc_value *pair = kc_value_first(v);
+    size_t count = kc_value_count(v);
+    for (size_t i = 0; i < count; i++, pair = kc_value_next(pair)) {
+        struct kc_text name = KC_NO_TEXT;
+        snprintf(pointer, sizeof(pointer), "/headers/%zu", i);
+        if (kc_value_type(pair) != KC_IS_ARRAY || kc_value_count(pair) != 2 ||
+            !read_bytes(kc_value_first(pair), false, &name))
+            FAULT(in, pointer, "must be [name, value]");
+        else if (has_nul(name))
+            FAULT(in, pointer, "a header's name must not hold a NUL character");
+        else
+            add_header(in, headers, name, kc_value_next(kc_value_first(pair)));
+    }
+}
+
+static void read_headers(const struct reading *in, const struct kc_value *v, struct kc_record *r)
+{
+    if (!v || kc_value_type(v) == KC_IS_NULL)
+        return;
+    bool is_object = kc_value_type(v) == KC_IS_OBJECT;
+    if (!is_object && kc_value_type(v) != KC_IS_ARRAY) {
+        FAULT(in, "/headers", "must be an object, or an array of [name, value]; this is %s",
+              kc_value_type_name(v));
+        return;
+    }
+    struct kc_headers *headers =
+        kc_arena_alloc(in->arena, sizeof(*headers) + count_headers(v) * sizeof(headers->list[0]));
+    if (is_object)
+        read_header_object(in, v, headers);
+    else
+        read_header_pairs(in, v, headers);
+    if (headers->count > 0)
+        r->headers = headers;
+}
+
+/* --- records and bodies --- */
+
+static enum member find_member(struct kc_text name)
+{
+    for (int i = 0; i < MEMBERS; i++) {
+        if (kc_text_is(name, member_names[i]))
+            return (enum member)i;
+    }
+    return MEMBERS;
+}
+
+static void read_record(const struct reading *in, const struct kc_value *v, struct kc_record *r)
+{
+    const struct kc_value *members[MEMBERS + 1] = { NULL }; /* of several with one name the last */
+    if (kc_value_type(v) != KC_IS_OBJECT) {
+        FAULT(in, "", "must be an object with a value, this is %s", kc_value_type_name(v));
+        return;
+    }
+    struct kc_text unknown[4]; /* told after it is clear that the record was not consumed */
+    size_t unknown_count = 0;
+    const struct kc_value *name = kc_value_first(v);
+    for (size_t i = kc_value_count(v); i > 0; i--) {
+        enum member m = find_member(kc_value_text(name));
+        if (m < MEMBERS)
+            members[m] = kc_value_of(name);
+        else if (unknown_count < sizeof(unknown) / sizeof(unknown[0]))
+            unknown[unknown_count++] = kc_value_text(name);
+        name = kc_value_next(kc_value_of(name));
+    }
+    for (size_t i = 0; i < unknown_count; i++)
+        fault_unknown(in, unknown[i], member_names);
+
+    bool was_consumed = members[OFFSET] != NULL; /* where it was is not where it goes */
+    if (members[TIMESTAMP_TYPE] && !was_consumed)
+        fault_unknown(in, KC_LIT("timestampType"), member_names);
+    read_key(in, members[KEY], members[KEY_ENCODING], r);
+    read_value(in, members[VALUE], members[VALUE_ENCODING], r);
+    if (members[HEADERS])
+        read_headers(in, members[HEADERS], r);
+    if (members[PARTITION] || members[TIMESTAMP])
+        read_numbers(in, was_consumed ? NULL : members[PARTITION], members[TIMESTAMP], r);
+    if (members[TOPIC] || !in->rules->topic)
+        read_topic(in, members[TOPIC], was_consumed, r);
+}
+
+/* {"messages": […]}: the records, or NULL after a fault. */
+static const struct kc_value *find_messages(const struct reading *in, const struct kc_value *body)
+{
+    static const char *const known[] = { "messages", NULL };
+    const struct kc_value *messages = NULL;
+    const struct kc_value *name = kc_value_first(body);
+    for (size_t i = kc_value_count(body); i > 0; i--) {
+        if (kc_text_is(kc_value_text(name), "messages"))
+            messages = kc_value_of(name);
+        else
+            fault_unknown(in, kc_value_text(name), known);
+        name = kc_value_next(kc_value_of(name));
+    }
+    if (kc_value_type(messages) != KC_IS_ARRAY)
+        FAULT(in, "/messages", "must be an array of records, this is %s", kc_value_type_name(messages));
+    else if (kc_value_count(messages) == 0)
+        FAULT(in, "/messages", "must have at least one record");
+    else
+        return messages;
+    return NULL;
+}
+
+static struct kc_batch *read_body(struct reading *in, const struct kc_value *body)
+{
+    if (kc_value_type(body) != KC_IS_OBJECT) {
+        FAULT(in, "", "must be an object, {\"messages\": [{\"value\": …}]}; this is %s",
+              kc_value_type_name(body));
+        return NULL;
+    }
+    if (!kc_value_get(body, "messages") && !kc_value_get(body, "value")) {
+        FAULT(in, "/messages", "required; {\"messages\": [{\"key\": …, \"value\": …}]}");
+        return NULL;
+    }
+    if (!kc_value_get(body, "messages")) {
+        struct kc_batch *single = kc_batch_new(1);
+        read_record(in, body, &single->records[0]);
+        return single;
+    }
+    const struct kc_value *messages = find_messages(in, body);
+    if (!messages)
+        return NULL;
+    struct kc_batch *b = kc_batch_new(kc_value_count(messages));
+    const struct kc_value *v = kc_value_first(messages);
+    for (size_t i = 0; i < b->count; i++, v = kc_value_next(v)) {
+        in->at.index = (int64_t)i;
+        read_record(in, v, &b->records[i]);
+    }
+    return b;
+}
+
+struct kc_batch *kc_produce_input(const struct kc_message *m, const struct kc_input_rules *rules,
+                                  struct kc_arena *arena, struct kc_faults *faults)
+{
+    struct reading in = { rules, arena, faults, { m->is_bare ? "" : "/body", -1 } };
+    struct kc_batch *b = read_body(&in, m->body);
+    if (b && faults->count > 0) {
+        kc_batch_free(b);
+        return NULL;
+    }
+    if (b)
+        b->topic = rules->topic;
+    return b;
+}
