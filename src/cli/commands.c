@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+const struct kc_command kc_commands[] = {
+    { "run", "produce|consume", "Run an entry point over stdin and stdout",
+      "produce reads a message a line from stdin and answers each with events on stdout; consume writes\n"
+      "an event a line for each record it reads. Logs go to stderr.",
+      "  echo '{\"messages\":[{\"key\":\"Car status\",\"value\":\"arrived\"}]}' |\n"
+      "      kafka-component run produce --credentials kafka.json --set topic=cars\n"
+      "  kafka-component run consume --credentials kafka.json \\\n"
+      "      --set topic=cars --set groupId=billing --set startFrom=earliest --until end\n"
+      "  echo '{\"value\":\"hello\"}' | kafka-component run produce --embedded-broker --set topic=cars\n",
+      kc_command_run },
+    { "describe", "", "Print component.json: what a flow builder reads",
+      "Prints the description of triggers, actions and their fields, with the help of each. It is made\n"
+      "from the same tables that check the settings.",
+      "  kafka-component describe > component.json\n"
+      "  kafka-component describe --schema credentials\n"
+      "  kafka-component describe --markdown\n",
+      kc_command_describe },
+    { "demo", "", "Show the main job: produce and consume on an embedded broker",
+      "Needs nothing but this program: a Kafka inside the process takes the records. What happens is\n"
+      "told on stderr; stdout has the events that a flow would see.",
+      "  kafka-component demo\n", kc_command_demo },
+    { "completion", "bash|zsh|fish", "Print a completion script for a shell",
+      "The script completes commands, options, and the fields that --set takes.",
+      "  source <(kafka-component completion bash)\n"
+      "  kafka-component completion fish > ~/.config/fish/completions/kafka-component.fish\n",
+      kc_command_completion },
+    { NULL, NULL, NULL, NULL, NULL, NULL },
+};
+
+const struct kc_command *kc_command_find(const char *name)
+{
+    for (const struct kc_command *c = kc_commands; c->name; c++) {
+        if (strcmp(c->name, name) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+int kc_usage_error(const struct kc_options *o, const struct kc_error *err)
+{
+    const char *command = o->words[0] && kc_command_find(o->words[0]) ? o->words[0] : NULL;
+    fprintf(stderr, "kafka-component: %s\nTry 'kafka-component %s%s--help'.\n", err->text,
+            command ? command : "", command ? " " : "");
+    return EX_USAGE;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum option {
+    HELP,
+    VERSION,
+    CREDENTIALS,
+    CONFIG,
+    SET,
+    EMBEDDED_BROKER,
+    COUNT,
+    UNTIL,
+    ACK,
+    MAX_BODY,
+    DRAIN_MS,
+    LOG_LEVEL,
+    SCHEMA,
+    MARKDOWN,
+    OPTIONS,
+};
+
+const struct kc_option kc_options_table[] = {
+    [HELP] = { "--help", NULL, NULL, NULL, "Explain this command" },
+    [VERSION] = { "--version", NULL, NULL, NULL, "Show the versions of this program and its libraries" },
+    [CREDENTIALS] = { "--credentials", "FILE", NULL, "run", "How to reach Kafka, as JSON" },
+    [CONFIG] = { "--config", "FILE", NULL, "run", "The step's fields, as JSON" },
+    [SET] = { "--set", "KEY=VALUE", NULL, "run", "One field; given again, another one" },
+    [EMBEDDED_BROKER] = { "--embedded-broker", NULL, NULL, "run demo",
+                          "Use a Kafka inside this process instead of the brokers" },
+    [COUNT] = { "--count", "N", NULL, "run", "consume: end after N records" },
+    [UNTIL] = { "--until", "end", "end", "run", "consume: end when all that is there now was read" },
+    [ACK] = { "--ack", "written|stdin", "written stdin", "run",
+              "consume: a message is accepted once it is written (default), or by {\"ack\":ID} on stdin" },
+    [MAX_BODY] = { "--max-body", "BYTES", NULL, "run", "Longest line on stdin (default 33554432)" },
+    [DRAIN_MS] = { "--drain-ms", "MS", NULL, "run",
+                   "How long SIGTERM waits for what is on the way (default 8000)" },
+    [LOG_LEVEL] = { "--log-level", "LEVEL", "error warn info debug trace", NULL,
+                    "error, warn, info (default), debug or trace" },
+    [SCHEMA] = { "--schema", "NAME", "credentials consume produce", "describe",
+                 "Print the JSON Schema of the credentials, or of an entry point's fields" },
+    [MARKDOWN] = { "--markdown", NULL, NULL, "describe", "Print all fields as a page of documentation" },
+    [OPTIONS] = { NULL, NULL, NULL, NULL, NULL },
+};
+
+bool kc_option_belongs(const struct kc_option *o, const char *command)
+{
+    if (!o->commands)
+        return true;
+    size_t len = strlen(command);
+    for (const char *at = o->commands; (at = strstr(at, command)); at += len) {
+        if ((at == o->commands || at[-1] == ' ') && (at[len] == '\0' || at[len] == ' '))
+            return true;
+    }
+    return false;
+}
+
+static enum option find(struct kc_text name)
+{
+    if (kc_text_is(name, "-h"))
+        return HELP;
+    if (kc_text_is(name, "-V"))
+        return VERSION;
+    for (int i = 0; i < OPTIONS; i++) {
+        if (kc_text_is(name, kc_options_table[i].name))
+            return (enum option)i;
+    }
+    return OPTIONS;
+}
+
+static bool fail(struct kc_error *err, const char *option, const char *wanted)
+{
+    kc_error_set(err, KC_CONFIG, 0, "%s %s", option, wanted);
+    return false;
+}
+
+static bool unknown(struct kc_error *err, struct kc_text name)
+{
+    const char *names[OPTIONS + 1] = { NULL };
+    for (int i = 0; i < OPTIONS; i++)
+        names[i] = kc_options_table[i].name;
+    const char *nearest = kc_text_nearest(name, names);
+    if (nearest)
+        kc_error_set(err, KC_CONFIG, 0, "there is no option '%.*s'; did you mean '%s'?", (int)name.len,
+                     name.p, nearest);
+    else
+        kc_error_set(err, KC_CONFIG, 0, "there is no option '%.*s'", (int)name.len, name.p);
+    return false;
+}
+
+static bool add_set(struct kc_options *o, const char *value, struct kc_error *err)
+{
+    size_t n = 0;
+    while (o->sets[n])
+        n++;
+    if (!strchr(value, '=') || value[0] == '=')
+        return fail(err, "--set", "wants KEY=VALUE, such as --set topic=cars");
+    if (n == KC_SETS_MAX)
+        return fail(err, "--set", "was given too often; use --config FILE");
+    o->sets[n] = value;
+    return true;
+}
+
+static bool number(struct kc_error *err, const char *option, const char *value, int64_t min, int64_t max,
+                   int64_t *out)
+{
+    if (kc_text_int(kc_text(value), min, max, out))
+        return true;
+    kc_error_set(err, KC_CONFIG, 0, "%s wants a whole number from %lld to %lld, not '%s'", option,
+                 (long long)min, (long long)max, value);
+    return false;
+}
+
+static bool take_value(struct kc_options *o, enum option option, const char *value, struct kc_error *err)
+{
+    const char *name = kc_options_table[option].name;
+    switch (option) {
+    case CREDENTIALS:
+        o->credentials_file = value;
+        return true;
+    case CONFIG:
+        o->config_file = value;
+        return true;
+    case SET:
+        return add_set(o, value, err);
+    case COUNT:
+        return number(err, name, value, 1, INT64_MAX, &o->count);
+    case MAX_BODY:
+        return number(err, name, value, 1024, 1 << 30, &o->max_body);
+    case DRAIN_MS:
+        return number(err, name, value, 1, 3600000, &o->drain_ms);
+    case UNTIL:
+        o->until_end = strcmp(value, "end") == 0;
+        return o->until_end || fail(err, name, "knows only 'end'");
+    case ACK:
+        o->acks_on_stdin = strcmp(value, "stdin") == 0;
+        return o->acks_on_stdin || strcmp(value, "written") == 0 || fail(err, name, "is written or stdin");
+    case LOG_LEVEL:
+        o->has_log_level = true;
+        return kc_log_level_parse(kc_text(value), &o->log_level) ||
+               fail(err, name, "is error, warn, info, debug or trace");
+    case SCHEMA:
+        o->schema = value;
+        return true;
+    default:
+        return true;
+    }
+}
+
+static void take_flag(struct kc_options *o, enum option option)
+{
+    o->wants_help |= option == HELP;
+    o->wants_version |= option == VERSION;
+    o->embedded_broker |= option == EMBEDDED_BROKER;
+    o->markdown |= option == MARKDOWN;
+}
+
+static bool add_word(struct kc_options *o, const char *word, struct kc_error *err)
+{
+    size_t n = 0;
+    while (o->words[n])
+        n++;
+    if (n == KC_WORDS_MAX)
+        return fail(err, word, "is one word too many");
+    o->words[n] = word;
+    return true;
+}
+
+bool kc_options_parse(struct kc_options *o, int argc, char **argv, struct kc_error *err)
+{
+    *o = (struct kc_options){
+        .program = argv[0], .log_level = KC_INFO, .max_body = 32 * 1024 * 1024, .drain_ms = 8000
+    };
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] != '-') {
+            if (!add_word(o, argv[i], err))
+                return false;
+            continue;
+        }
+        struct kc_text name = { argv[i], strcspn(argv[i], "=") };
+        const char *value = argv[i][name.len] ? argv[i] + name.len + 1 : NULL;
+        enum option option = find(name);
+        if (option == OPTIONS)
+            return unknown(err, name);
+        const struct kc_option *row = &kc_options_table[option];
+        if (!row->argument) {
+            if (value)
+                return fail(err, row->name, "takes no value");
+            take_flag(o, option);
+            continue;
+        }
+        if (!value && i + 1 < argc)
+            value = argv[++i];
+        if (!value) {
+            kc_error_set(err, KC_CONFIG, 0, "%s wants a value: %s %s", row->name, row->name,
+                         row->argument);
+            return false;
+        }
+        if (!take_value(o, option, value, err))
+            return false;
+    }
+    return true;
+}

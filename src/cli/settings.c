@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/settings.h"
+
+#include "base/alloc.h"
+#include "kafka/credentials.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool overlay(struct kc_doc *doc, struct kc_doc *over)
+{
+    if (over)
+        kc_doc_overlay(doc, over);
+    kc_doc_free(over);
+    return over != NULL;
+}
+
+static bool add_env(struct kc_doc *doc, const char *name, struct kc_error *err)
+{
+    const char *value = getenv(name);
+    if (!value || !*value || overlay(doc, kc_doc_from_env(value, err)))
+        return true;
+    kc_error_wrap(err, "environment variable %s", name);
+    return false;
+}
+
+static bool add_file(struct kc_doc *doc, const char *path, const char *option, struct kc_error *err)
+{
+    if (!path || overlay(doc, kc_doc_load(path, err)))
+        return true;
+    kc_error_wrap(err, "%s", option);
+    return false;
+}
+
+/* Fields that both tables lack go to the step's, whose reader names the nearest. */
+static bool add_set(struct kc_settings *s, const struct kc_entry *entry, const char *set,
+                    struct kc_error *err)
+{
+    struct kc_text key = { set, strcspn(set, "=") };
+    const struct kc_field *credential = kc_field_find(kc_credentials_fields, key);
+    bool is_credential = credential && !kc_field_find(entry->fields, key);
+    if (is_credential && credential->secret) {
+        kc_error_set(err, KC_CONFIG, 0,
+                     "--set %s: a secret would stand in the process list; put it into --credentials "
+                     "FILE or KAFKA_COMPONENT_CREDENTIALS",
+                     credential->name);
+        return false;
+    }
+    char *name = kc_strndup(key.p, key.len);
+    kc_doc_put(is_credential ? s->credentials : s->config, name, set + key.len + 1);
+    free(name);
+    return true;
+}
+
+bool kc_settings_read(struct kc_settings *s, const struct kc_options *o, const struct kc_entry *entry,
+                      struct kc_error *err)
+{
+    s->config = kc_doc_new();
+    s->credentials = kc_doc_new();
+    if (!add_env(s->config, "KAFKA_COMPONENT_CONFIG", err) ||
+        !add_env(s->credentials, "KAFKA_COMPONENT_CREDENTIALS", err) ||
+        !add_file(s->config, o->config_file, "--config", err))
+        return false;
+    overlay(s->credentials, kc_doc_take_object(s->config, "credentials"));
+    if (!add_file(s->credentials, o->credentials_file, "--credentials", err))
+        return false;
+    for (size_t i = 0; o->sets[i]; i++) {
+        if (!add_set(s, entry, o->sets[i], err))
+            return false;
+    }
+    return true;
+}
+
+void kc_settings_deinit(struct kc_settings *s)
+{
+    kc_doc_free(s->config);
+    kc_doc_free(s->credentials);
+    *s = (struct kc_settings){ NULL, NULL };
+}
+
+void kc_settings_use_broker(struct kc_settings *s, const char *brokers)
+{
+    kc_doc_free(s->credentials);
+    s->credentials = kc_doc_new();
+    kc_doc_put(s->credentials, "brokers", brokers);
+    kc_doc_put(s->credentials, "mechanism", "none");
+    kc_doc_put(s->credentials, "securityProtocol", "PLAINTEXT");
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* settings.h - puts together what a step is told: environment, files, --set. */
+#ifndef KC_CLI_SETTINGS_H
+#define KC_CLI_SETTINGS_H
+
+#include "cli/options.h"
+#include "runtime/entry.h"
+
+struct kc_settings {
+    struct kc_doc *config;      /* owned */
+    struct kc_doc *credentials; /* owned */
+};
+
+/* kc_settings_deinit() is due either way. */
+bool kc_settings_read(struct kc_settings *s, const struct kc_options *o, const struct kc_entry *entry,
+                      struct kc_error *err) KC_MUST_CHECK;
+void kc_settings_deinit(struct kc_settings *s);
+
+/* Replaces the credentials by those of a broker without sign-in, such as the embedded one. */
+void kc_settings_use_broker(struct kc_settings *s, const char *brokers);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/* main.c - finds the command that was meant and runs it. */
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "component/entries.h"
+#include "runtime/shutdown.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static int unknown_command(const struct kc_options *o)
+{
+    struct kc_error err = { 0 };
+    const char *names[16] = { NULL };
+    for (size_t i = 0; kc_commands[i].name && i < 15; i++)
+        names[i] = kc_commands[i].name;
+    const char *nearest = kc_text_nearest(kc_text(o->words[0]), names);
+    kc_error_set(&err, KC_CONFIG, 0, "there is no command '%s'%s%s%s", o->words[0],
+                 nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    return kc_usage_error(o, &err);
+}
+
+static int help(const struct kc_command *command, const struct kc_entry *entry)
+{
+    if (!command)
+        kc_help_program();
+    else if (entry && kc_command_run == command->run)
+        kc_help_entry(command, entry);
+    else
+        kc_help_command(command);
+    return EX_OK;
+}
+
+static bool init_log(const struct kc_options *o, struct kc_error *err)
+{
+    enum kc_level level = o->log_level;
+    const char *from_env = getenv("LOG_LEVEL");
+    if (!o->has_log_level && from_env && *from_env && !kc_log_level_parse(kc_text(from_env), &level)) {
+        kc_error_set(err, KC_CONFIG, 0, "LOG_LEVEL is error, warn, info, debug or trace");
+        return false;
+    }
+    kc_log_init(level, STDERR_FILENO);
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct kc_options o;
+    struct kc_error err = { 0 };
+    if (!kc_options_parse(&o, argc, argv, &err) || !init_log(&o, &err))
+        return kc_usage_error(&o, &err);
+    kc_shutdown_block();
+
+    const struct kc_command *command = o.words[0] ? kc_command_find(o.words[0]) : NULL;
+    const struct kc_entry *entry = o.words[0] && o.words[1] ? kc_entry_find(o.words[1]) : NULL;
+    if (o.wants_version) {
+        kc_help_version();
+        return EX_OK;
+    }
+    if (o.words[0] && !command)
+        return unknown_command(&o);
+    if (o.wants_help || !command) {
+        help(command, entry);
+        return o.wants_help ? EX_OK : EX_USAGE;
+    }
+    return command->run(&o);
+}
