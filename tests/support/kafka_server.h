@@ -18,6 +18,7 @@
 
 struct kafka_options {
     bool has_rights;                /* StandardAuthorizer: what is not allowed is refused */
+    bool is_for_bench;              /* compiled to the full, data in memory; starts slower */
     const char *const *properties;  /* "name=value": on top of server.properties */
     const char *server_certificate; /* NULL: the right one; else "wrong_name" or "expired" */
 };
@@ -29,6 +30,7 @@ struct kafka_server {
     /* private */
     struct process *process;
     int ports[5];
+    bool is_for_bench;
 };
 
 /* Ready for requests when it returns; fails the test with the server's log otherwise. options
