@@ -56,13 +56,15 @@ void kc_health_refused(struct kc_health *h, struct kc_error *err)
     pthread_mutex_unlock(&h->lock);
 }
 
-void kc_health_explain(struct kc_health *h, struct kc_error *err)
+bool kc_health_explain(struct kc_health *h, struct kc_error *err)
 {
     pthread_mutex_lock(&h->lock);
     size_t len = strlen(err->text);
-    if (h->trouble[0])
+    bool has_cause = h->trouble[0] != '\0';
+    if (has_cause)
         snprintf(err->text + len, sizeof(err->text) - len, ": %s", h->trouble);
     pthread_mutex_unlock(&h->lock);
+    return has_cause;
 }
 
 static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const char *reason)

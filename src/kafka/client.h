@@ -24,8 +24,8 @@ void kc_health_deinit(struct kc_health *h);
 void kc_health_ok(struct kc_health *h);
 void kc_health_refused(struct kc_health *h, struct kc_error *err); /* says it as AUTH */
 
-/* Appends ": cause" of the last trouble, where there is one. */
-void kc_health_explain(struct kc_health *h, struct kc_error *err);
+/* Appends ": cause" of the last trouble; false where there is none. */
+bool kc_health_explain(struct kc_health *h, struct kc_error *err);
 
 struct kc_property {
     const char *name; /* NULL ends a list */

@@ -483,12 +483,17 @@ void kc_producer_explain(struct kc_producer *p, const struct kc_record *r, struc
     pthread_rwlock_rdlock(&p->writers);
     struct kc_health *health = kc_writer_health(p->main);
     enum kc_code code = kc_kafka_code(r->error);
-    if (code == KC_AUTH && atomic_load(&health->is_refused))
+    kc_error_clear(err);
+    if (code == KC_AUTH && atomic_load(&health->is_refused)) {
         kc_health_refused(health, err);
-    else
+    } else if (code == KC_TIMEOUT || code == KC_UNAVAILABLE) {
+        kc_error_set(err, code, r->error, "%s", rd_kafka_err2str(r->error));
+        if (kc_health_explain(health, err))
+            err->code = KC_UNAVAILABLE; /* it is known why nobody answered */
+        kc_error_wrap(err, "%s", kc_code_sentence(err->code));
+    } else {
         kc_kafka_error(err, r->error, "%s", kc_code_sentence(code));
-    if (code == KC_TIMEOUT || code == KC_UNAVAILABLE)
-        kc_health_explain(health, err);
+    }
     pthread_rwlock_unlock(&p->writers);
 }
 
