@@ -19,7 +19,8 @@ static int unknown_command(const struct kc_options *o)
         names[i] = kc_commands[i].name;
     const char *nearest = kc_text_nearest(kc_text(o->words[0]), names);
     kc_error_set(&err, KC_CONFIG, 0, "there is no command '%s'%s%s%s", o->words[0],
-                 nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+                 nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                 nearest ? "'?" : "");
     return kc_usage_error(o, &err);
 }
 
@@ -38,7 +39,8 @@ static bool init_log(const struct kc_options *o, struct kc_error *err)
 {
     enum kc_level level = o->log_level;
     const char *from_env = getenv("LOG_LEVEL");
-    if (!o->has_log_level && from_env && *from_env && !kc_log_level_parse(kc_text(from_env), &level)) {
+    if (!o->has_log_level && from_env && *from_env &&
+        !kc_log_level_parse(kc_text(from_env), &level)) {
         kc_error_set(err, KC_CONFIG, 0, "LOG_LEVEL is error, warn, info, debug or trace");
         return false;
     }

@@ -8,12 +8,12 @@
 
 #include <stddef.h>
 
-void *kc_alloc0(size_t count, size_t size);            /* zeroed; free() it */
-void *kc_realloc(void *p, size_t count, size_t size);  /* like realloc() */
-char *kc_strdup(const char *s);                        /* NULL gives NULL */
-char *kc_strndup(const char *s, size_t len);           /* NUL-terminated copy */
+void *kc_alloc0(size_t count, size_t size);           /* zeroed; free() it */
+void *kc_realloc(void *p, size_t count, size_t size); /* like realloc() */
+char *kc_strdup(const char *s);                       /* NULL gives NULL */
+char *kc_strndup(const char *s, size_t len);          /* NUL-terminated copy */
 
-#define kc_new0(type) ((type *)kc_alloc0(1, sizeof(type)))
+#define kc_new0(type)              ((type *)kc_alloc0(1, sizeof(type)))
 #define kc_new0_array(type, count) ((type *)kc_alloc0((count), sizeof(type)))
 
 #endif

@@ -19,8 +19,8 @@ struct timespec kc_deadline(int wait_ms);
 #define KC_ISO_SIZE sizeof("2026-01-31T12:00:00.000Z")
 void kc_iso_format(int64_t wall_ms, char out[KC_ISO_SIZE]);
 
-/* An ISO 8601 time ("2026-01-31", "2026-01-31T12:00:00Z", "...00.250+02:00") as ms since 1970. A
- * time without an offset is UTC. */
+/* An ISO 8601 time ("2026-01-31", "2026-01-31T12:00:00Z", "...00.250+02:00") as ms since 1970.
+ * A time without an offset is UTC. */
 bool kc_iso_parse(struct kc_text text, int64_t *wall_ms);
 
 #endif

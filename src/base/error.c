@@ -57,7 +57,8 @@ void kc_error_wrap(struct kc_error *err, const char *fmt, ...)
         return;
 
     size_t cause_len = strlen(err->text);
-    size_t context_len = (size_t)wanted < sizeof(context) ? (size_t)wanted : sizeof(context) - 1;
+    size_t context_len =
+        (size_t)wanted < sizeof(context) ? (size_t)wanted : sizeof(context) - 1;
     size_t room = sizeof(err->text) - 1 - cause_len;
     if (room < sizeof(": "))
         return;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* error.h - what went wrong, whose turn it is, and what they can do about it.
  *
- * An error is a value: no allocation, no globals, any thread. The code is stable and decides the
- * class, the HTTP status and whether a retry can help; the text reads "outer: inner: cause". */
+ * An error is a value: no allocation, no globals, any thread. The code is stable and decides
+ * the class, the HTTP status and whether a retry can help; the text reads "outer: inner:
+ * cause". */
 #ifndef KC_BASE_ERROR_H
 #define KC_BASE_ERROR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define KC_MUST_CHECK __attribute__((warn_unused_result))
+#define KC_MUST_CHECK        __attribute__((warn_unused_result))
 #define KC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Who has to act. The class decides what a step does with the error. */

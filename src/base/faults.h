@@ -24,7 +24,8 @@ struct kc_faults {
 void kc_faults_init(struct kc_faults *f);
 void kc_faults_deinit(struct kc_faults *f);
 
-void kc_faults_add(struct kc_faults *f, const char *pointer, const char *fmt, ...) KC_PRINTF(3, 4);
+void kc_faults_add(struct kc_faults *f, const char *pointer, const char *fmt, ...)
+    KC_PRINTF(3, 4);
 
 /* True when there are none; otherwise sets err with all that fit, as "/topic: required; …". */
 bool kc_faults_none(const struct kc_faults *f, enum kc_code code, struct kc_error *err);

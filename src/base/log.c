@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define FIELD_MAX_BYTES 4096 /* a longer text is cut: a log is no place for bodies */
-#define LINE_MAX_BYTES 65536
+#define LINE_MAX_BYTES  65536
 
 static const struct {
     const char *name;
@@ -21,7 +21,7 @@ static const struct {
     int bunyan;
 } levels[] = {
     [KC_ERROR] = { "error", "ERROR", 50 }, [KC_WARN] = { "warn", "WARN ", 40 },
-    [KC_INFO] = { "info", "INFO ", 30 },         [KC_DEBUG] = { "debug", "DEBUG", 20 },
+    [KC_INFO] = { "info", "INFO ", 30 },   [KC_DEBUG] = { "debug", "DEBUG", 20 },
     [KC_TRACE] = { "trace", "TRACE", 10 },
 };
 
@@ -71,11 +71,12 @@ struct kc_log_field kc_log_text(const char *key, struct kc_text t)
 {
     if (!t.p)
         t = KC_LIT("");
-    return (struct kc_log_field){ key, t.p, t.len < FIELD_MAX_BYTES ? t.len : FIELD_MAX_BYTES, 0 };
+    return (struct kc_log_field){ key, t.p, t.len < FIELD_MAX_BYTES ? t.len : FIELD_MAX_BYTES,
+                                  0 };
 }
 
-/* Everything that is not printable ASCII or part of well-formed UTF-8 is replaced: a log line is
- * always valid JSON, and a terminal gets no control sequences from a broker's text. */
+/* Everything that is not printable ASCII or part of well-formed UTF-8 is replaced: a log line
+ * is always valid JSON, and a terminal gets no control sequences from a broker's text. */
 static void put_text(struct kc_buf *b, const char *text, size_t len, bool as_json)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -120,8 +121,8 @@ static void put_head(struct kc_buf *b, enum kc_level level, const char *event)
     }
     kc_buf_printf(b, "{\"name\":\"kafka-component\",\"hostname\":\"");
     put_text(b, sink.host, strlen(sink.host), true);
-    kc_buf_printf(b, "\",\"pid\":%d,\"level\":%d,\"time\":\"%s\",\"msg\":\"%s\",\"v\":0", (int)getpid(),
-                  levels[level].bunyan, now, event);
+    kc_buf_printf(b, "\",\"pid\":%d,\"level\":%d,\"time\":\"%s\",\"msg\":\"%s\",\"v\":0",
+                  (int)getpid(), levels[level].bunyan, now, event);
 }
 
 static void write_line(const struct kc_buf *line)

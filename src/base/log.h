@@ -3,16 +3,23 @@
  *
  *     kc_log(KC_WARN, "delivery_retry", KC_S("topic", topic), KC_I("attempt", n), KC_E(&err));
  *
- * Lines go to stderr: JSON in bunyan's shape, or readable text on a terminal. error: something was
- * lost or a person must act; warn: it failed and we recovered; info: a state changed; debug: one
- * message's journey; trace: what librdkafka says. Bodies and secrets stay out. Any thread. */
+ * Lines go to stderr: JSON in bunyan's shape, or readable text on a terminal. error: something
+ * was lost or a person must act; warn: it failed and we recovered; info: a state changed;
+ * debug: one message's journey; trace: what librdkafka says. Bodies and secrets stay out. Any
+ * thread. */
 #ifndef KC_BASE_LOG_H
 #define KC_BASE_LOG_H
 
 #include "base/error.h"
 #include "base/text.h"
 
-enum kc_level { KC_ERROR, KC_WARN, KC_INFO, KC_DEBUG, KC_TRACE };
+enum kc_level {
+    KC_ERROR,
+    KC_WARN,
+    KC_INFO,
+    KC_DEBUG,
+    KC_TRACE
+};
 
 struct kc_log_field {
     const char *key;  /* NULL ends the list */
@@ -21,10 +28,10 @@ struct kc_log_field {
     int64_t number;
 };
 
-#define KC_S(key, s) kc_log_text((key), kc_text(s))
-#define KC_T(key, t) kc_log_text((key), (t))
-#define KC_I(key, n) ((struct kc_log_field){ (key), NULL, 0, (int64_t)(n) })
-#define KC_E(err) kc_log_text("error", kc_text((err)->text))
+#define KC_S(key, s)       kc_log_text((key), kc_text(s))
+#define KC_T(key, t)       kc_log_text((key), (t))
+#define KC_I(key, n)       ((struct kc_log_field){ (key), NULL, 0, (int64_t)(n) })
+#define KC_E(err)          kc_log_text("error", kc_text((err)->text))
 
 #define kc_log(level, ...) kc_log_write((level), __VA_ARGS__, (struct kc_log_field){ 0 })
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* sync.h - condition variables that wait by the monotonic clock, and threads that have names. */
+/* sync.h - condition variables that wait by the monotonic clock, and threads that have names.
+ */
 #ifndef KC_BASE_SYNC_H
 #define KC_BASE_SYNC_H
 

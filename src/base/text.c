@@ -57,7 +57,8 @@ static size_t distance(struct kc_text a, struct kc_text b)
         row[0] = i;
         for (size_t j = 1; j <= b.len; j++) {
             size_t above = row[j];
-            bool same = tolower((unsigned char)a.p[i - 1]) == tolower((unsigned char)b.p[j - 1]);
+            bool same =
+                tolower((unsigned char)a.p[i - 1]) == tolower((unsigned char)b.p[j - 1]);
             row[j] = min3(row[j] + 1, row[j - 1] + 1, diagonal + (same ? 0 : 1));
             diagonal = above;
         }

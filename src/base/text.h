@@ -13,7 +13,7 @@ struct kc_text {
     size_t len;
 };
 
-#define KC_LIT(s) ((struct kc_text){ (s), sizeof(s) - 1 })
+#define KC_LIT(s)  ((struct kc_text){ (s), sizeof(s) - 1 })
 #define KC_NO_TEXT ((struct kc_text){ NULL, 0 })
 
 struct kc_text kc_text(const char *s); /* NULL gives KC_NO_TEXT */

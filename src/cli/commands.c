@@ -7,23 +7,27 @@
 
 const struct kc_command kc_commands[] = {
     { "run", "produce|consume", "Run an entry point over stdin and stdout",
-      "produce reads a message a line from stdin and answers each with events on stdout; consume writes\n"
+      "produce reads a message a line from stdin and answers each with events on stdout; "
+      "consume writes\n"
       "an event a line for each record it reads. Logs go to stderr.",
       "  echo '{\"messages\":[{\"key\":\"Car status\",\"value\":\"arrived\"}]}' |\n"
       "      kafka-component run produce --credentials kafka.json --set topic=cars\n"
       "  kafka-component run consume --credentials kafka.json \\\n"
       "      --set topic=cars --set groupId=billing --set startFrom=earliest --until end\n"
-      "  echo '{\"value\":\"hello\"}' | kafka-component run produce --embedded-broker --set topic=cars\n",
+      "  echo '{\"value\":\"hello\"}' | kafka-component run produce --embedded-broker --set "
+      "topic=cars\n",
       kc_command_run },
     { "describe", "", "Print component.json: what a flow builder reads",
-      "Prints the description of triggers, actions and their fields, with the help of each. It is made\n"
+      "Prints the description of triggers, actions and their fields, with the help of each. It "
+      "is made\n"
       "from the same tables that check the settings.",
       "  kafka-component describe > component.json\n"
       "  kafka-component describe --schema credentials\n"
       "  kafka-component describe --markdown\n",
       kc_command_describe },
     { "demo", "", "Show the main job: produce and consume on an embedded broker",
-      "Needs nothing but this program: a Kafka inside the process takes the records. What happens is\n"
+      "Needs nothing but this program: a Kafka inside the process takes the records. What "
+      "happens is\n"
       "told on stderr; stdout has the events that a flow would see.",
       "  kafka-component demo\n", kc_command_demo },
     { "completion", "bash|zsh|fish", "Print a completion script for a shell",

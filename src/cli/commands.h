@@ -9,8 +9,8 @@ struct kc_command {
     const char *name;
     const char *arguments; /* "produce|consume" */
     const char *summary;
-    const char *details;  /* a paragraph of help */
-    const char *examples; /* lines of help */
+    const char *details;                    /* a paragraph of help */
+    const char *examples;                   /* lines of help */
     int (*run)(const struct kc_options *o); /* the exit code */
 };
 

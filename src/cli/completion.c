@@ -64,7 +64,8 @@ static void print_bash(void)
         print_set_keys(kc_entries[i]);
         printf("' ;;\n");
     }
-    printf("            esac\n            compopt -o nospace ;;\n        *) case $command in\n");
+    printf(
+        "            esac\n            compopt -o nospace ;;\n        *) case $command in\n");
     for (const struct kc_command *c = kc_commands; c->name; c++) {
         printf("            %s) words='", c->name);
         print_words(c->arguments);
@@ -92,15 +93,18 @@ static void print_fish(void)
 {
     printf("# fish completion for kafka-component\ncomplete -c kafka-component -f\n");
     for (const struct kc_command *c = kc_commands; c->name; c++) {
-        printf("complete -c kafka-component -n __fish_use_subcommand -a %s -d '%s'\n", c->name, c->summary);
+        printf("complete -c kafka-component -n __fish_use_subcommand -a %s -d '%s'\n", c->name,
+               c->summary);
         if (*c->arguments) {
-            printf("complete -c kafka-component -n '__fish_seen_subcommand_from %s' -a '", c->name);
+            printf("complete -c kafka-component -n '__fish_seen_subcommand_from %s' -a '",
+                   c->name);
             print_words(c->arguments);
             printf("'\n");
         }
         for (const struct kc_option *o = kc_options_table; o->name; o++) {
             char condition[128];
-            snprintf(condition, sizeof(condition), "-n '__fish_seen_subcommand_from %s'", c->name);
+            snprintf(condition, sizeof(condition), "-n '__fish_seen_subcommand_from %s'",
+                     c->name);
             if (kc_option_belongs(o, c->name))
                 print_fish_option(o, condition);
         }

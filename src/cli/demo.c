@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* demo.c - the main job from end to end, told as it happens: the story goes to stderr, the events
- * that a flow would see to stdout. */
+/* demo.c - the main job from end to end, told as it happens: the story goes to stderr, the
+ * events that a flow would see to stdout. */
 #include "cli/commands.h"
 
 #include "cli/run.h"
@@ -13,14 +13,16 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define TOPIC "cars"
+#define TOPIC      "cars"
 #define PARTITIONS 3
-#define DRAIN_MS 3000
+#define DRAIN_MS   3000
 
 static const char messages[] =
     "{\"messages\":[{\"key\":\"Car status\",\"value\":\"arrived\"},"
-    "{\"key\":\"Car colour\",\"value\":{\"rgb\":\"#c0ffee\"},\"headers\":{\"source\":\"demo\"}}]}\n"
-    "{\"id\":\"second\",\"body\":{\"messages\":[{\"key\":\"Car status\",\"value\":\"departed\"}]}}\n";
+    "{\"key\":\"Car "
+    "colour\",\"value\":{\"rgb\":\"#c0ffee\"},\"headers\":{\"source\":\"demo\"}}]}\n"
+    "{\"id\":\"second\",\"body\":{\"messages\":[{\"key\":\"Car "
+    "status\",\"value\":\"departed\"}]}}\n";
 
 static struct kc_doc *credentials_for(const char *brokers)
 {
@@ -71,7 +73,8 @@ static int produce(const struct kc_doc *credentials)
     }
     fprintf(stderr,
             "\n2. Two messages go into `produce`, one a line:\n\n%s\n"
-            "   Each is answered by what Kafka says of its records: topic, partition, offset. `end`\n"
+            "   Each is answered by what Kafka says of its records: topic, partition, offset. "
+            "`end`\n"
             "   closes the answer to a line. These events are on stdout:\n\n",
             messages);
     struct kc_doc *config = kc_doc_new();
@@ -84,8 +87,10 @@ static int produce(const struct kc_doc *credentials)
 
 static int consume(const struct kc_doc *credentials)
 {
-    fprintf(stderr, "\n3. `consume` joins the consumer group `demo` and reads the topic from its start to its\n"
-                    "   end. Each record would start a flow; offsets are committed after the lines are out:\n\n");
+    fprintf(stderr, "\n3. `consume` joins the consumer group `demo` and reads the topic from "
+                    "its start to its\n"
+                    "   end. Each record would start a flow; offsets are committed after the "
+                    "lines are out:\n\n");
     struct kc_doc *config = kc_doc_new();
     kc_doc_put(config, "topic", TOPIC);
     kc_doc_put(config, "groupId", "demo");
@@ -100,8 +105,10 @@ static void say_what_next(void)
     fprintf(stderr,
             "\nThat was the main job: three records went through Kafka and came back.\n\n"
             "Try next:\n"
-            "  echo '{\"value\":\"hello\"}' | kafka-component run produce --embedded-broker --set topic=cars\n"
-            "  kafka-component run produce --help        every field of a step, and of the credentials\n"
+            "  echo '{\"value\":\"hello\"}' | kafka-component run produce --embedded-broker "
+            "--set topic=cars\n"
+            "  kafka-component run produce --help        every field of a step, and of the "
+            "credentials\n"
             "  credentials/                              example files for real clusters\n"
             "  kafka-component describe                  what a flow builder reads\n");
 }
@@ -113,7 +120,8 @@ int kc_command_demo(const struct kc_options *o)
     int code;
     if (!o->has_log_level)
         kc_log_init(KC_WARN, STDERR_FILENO);
-    if (!kc_embedded_open(&broker, &err) || !kc_embedded_topic(broker, TOPIC, PARTITIONS, &err)) {
+    if (!kc_embedded_open(&broker, &err) ||
+        !kc_embedded_topic(broker, TOPIC, PARTITIONS, &err)) {
         fprintf(stderr, "kafka-component: %s\n", err.text);
         kc_embedded_close(broker);
         return kc_class_exit(kc_code_class(err.code));

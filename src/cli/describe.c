@@ -12,12 +12,12 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define TITLE "Kafka"
+#define TITLE       "Kafka"
 #define DESCRIPTION "Start flows from Apache Kafka and write to it"
-#define HELP_PAGE "/components/kafka/index.html"
+#define HELP_PAGE   "/components/kafka/index.html"
 
-#define NOTE_SIZE 1024
-#define NOTES_MAX 64
+#define NOTE_SIZE   1024
+#define NOTES_MAX   64
 
 /* Texts that a JSON writer borrows until its document is printed. */
 struct notes {
@@ -59,7 +59,9 @@ static const char *view_class(const struct kc_field *f)
     case KC_CHOICE:
         return "SelectView";
     case KC_TEXT:
-        return f->secret ? "PasswordFieldView" : f->multiline ? "TextAreaView" : "TextFieldView";
+        return f->secret      ? "PasswordFieldView"
+               : f->multiline ? "TextAreaView"
+                              : "TextFieldView";
     case KC_INT:
         break;
     }
@@ -75,8 +77,8 @@ static const char *choice_label(const struct kc_field *f, const char *name)
     return name;
 }
 
-/* What the form says behind its "?": the help, the range, and the default, which the platform does
- * not know otherwise. */
+/* What the form says behind its "?": the help, the range, and the default, which the platform
+ * does not know otherwise. */
 static const char *form_note(const struct kc_field *f, struct notes *notes)
 {
     char *text = note(notes);
@@ -110,7 +112,8 @@ static void add_form_field(struct kc_json_writer *w, const struct kc_field *f, i
     kc_json_end(w);
 }
 
-static void add_form(struct kc_json_writer *w, const struct kc_field *fields, struct notes *notes)
+static void add_form(struct kc_json_writer *w, const struct kc_field *fields,
+                     struct notes *notes)
 {
     int order = 990;
     kc_json_object(w, KC_LIT("fields"));
@@ -155,10 +158,12 @@ static void add_metadata(struct kc_json_writer *w, const struct kc_entry *e)
     kc_json_end(w);
 }
 
-static void add_entry(struct kc_json_writer *w, const struct kc_entry *e, int order, struct notes *notes)
+static void add_entry(struct kc_json_writer *w, const struct kc_entry *e, int order,
+                      struct notes *notes)
 {
     char *main = note(notes), *link = note(notes);
-    snprintf(main, NOTE_SIZE, "./lib/%s/%s.js", e->kind == KC_TRIGGER ? "triggers" : "actions", e->name);
+    snprintf(main, NOTE_SIZE, "./lib/%s/%s.js", e->kind == KC_TRIGGER ? "triggers" : "actions",
+             e->name);
     snprintf(link, NOTE_SIZE, "%s#%s", HELP_PAGE, e->name);
     kc_json_object(w, kc_text(e->name));
     put(w, "title", e->title);
@@ -175,7 +180,8 @@ static void add_entry(struct kc_json_writer *w, const struct kc_entry *e, int or
     kc_json_end(w);
 }
 
-static void add_entries(struct kc_json_writer *w, const char *key, enum kc_kind kind, struct notes *notes)
+static void add_entries(struct kc_json_writer *w, const char *key, enum kc_kind kind,
+                        struct notes *notes)
 {
     kc_json_object(w, kc_text(key));
     for (int i = 0; kc_entries[i]; i++) {
@@ -236,7 +242,8 @@ static void add_schema_property(struct kc_json_writer *w, const struct kc_field 
     kc_json_end(w);
 }
 
-static void describe_schema(struct kc_json_writer *w, const char *title, const struct kc_field *fields)
+static void describe_schema(struct kc_json_writer *w, const char *title,
+                            const struct kc_field *fields)
 {
     put(w, "$schema", "https://json-schema.org/draft/2020-12/schema");
     put(w, "title", title);
@@ -261,7 +268,9 @@ static void print_type(const struct kc_field *f)
 {
     switch (f->type) {
     case KC_TEXT:
-        printf("%s", f->secret ? "secret text" : f->multiline ? "text of several lines" : "text");
+        printf("%s", f->secret      ? "secret text"
+                     : f->multiline ? "text of several lines"
+                                    : "text");
         break;
     case KC_INT:
         printf("whole number, %d to %d", f->min, f->max);
@@ -278,7 +287,9 @@ static void print_type(const struct kc_field *f)
 
 static void print_table(const char *title, const struct kc_field *fields)
 {
-    printf("\n## %s\n\n| field | type | default | Kafka's property | |\n|---|---|---|---|---|\n", title);
+    printf(
+        "\n## %s\n\n| field | type | default | Kafka's property | |\n|---|---|---|---|---|\n",
+        title);
     for (const struct kc_field *f = fields; f->name; f++) {
         printf("| `%s` | ", f->name);
         print_type(f);
@@ -293,7 +304,8 @@ static void print_table(const char *title, const struct kc_field *fields)
 
 static void describe_markdown(void)
 {
-    printf("<!-- made by `make docs` from the field tables in src/: do not edit -->\n# All fields\n\n"
+    printf("<!-- made by `make docs` from the field tables in src/: do not edit -->\n# All "
+           "fields\n\n"
            "Credentials say how to reach Kafka; the fields of a step say what it does there.\n"
            "`kafka-component run produce --help` shows the same on a terminal.\n");
     print_table("Credentials", kc_credentials_fields);

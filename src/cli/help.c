@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define COLUMN 26
-#define WIDTH 92
+#define WIDTH  92
 
 /* A name in the left column, a text wrapped in the right one. */
 static void print_row(const char *name, const char *text)
@@ -66,7 +66,8 @@ static void print_fields(const char *title, const struct kc_field *fields)
             append_choices(text, sizeof(text), f);
         size_t len = strlen(text);
         if (f->type == KC_INT)
-            len += (size_t)snprintf(text + len, sizeof(text) - len, " From %d to %d.", f->min, f->max);
+            len += (size_t)snprintf(text + len, sizeof(text) - len, " From %d to %d.", f->min,
+                                    f->max);
         if (f->fallback)
             snprintf(text + len, sizeof(text) - len, " Default: %s.", f->fallback);
         if (f->required)
@@ -77,14 +78,16 @@ static void print_fields(const char *title, const struct kc_field *fields)
     }
 }
 
-static const char settings_text[] =
-    "\nSettings come from the environment, then from files, then from --set; what comes later wins,\n"
-    "field by field. KAFKA_COMPONENT_CREDENTIALS and KAFKA_COMPONENT_CONFIG hold JSON, or @FILE.\n";
+static const char settings_text[] = "\nSettings come from the environment, then from files, "
+                                    "then from --set; what comes later wins,\n"
+                                    "field by field. KAFKA_COMPONENT_CREDENTIALS and "
+                                    "KAFKA_COMPONENT_CONFIG hold JSON, or @FILE.\n";
 
-static const char exit_text[] =
-    "\nExit codes: 0 all was stored and answered; 64 wrong command line; 65 some input was refused;\n"
-    "69 something failed for want of a broker, or was left at the end; 70 a bug; 77 sign-in refused;\n"
-    "78 wrong settings.\n";
+static const char exit_text[] = "\nExit codes: 0 all was stored and answered; 64 wrong command "
+                                "line; 65 some input was refused;\n"
+                                "69 something failed for want of a broker, or was left at the "
+                                "end; 70 a bug; 77 sign-in refused;\n"
+                                "78 wrong settings.\n";
 
 void kc_help_program(void)
 {
@@ -96,18 +99,19 @@ void kc_help_program(void)
         print_row(name, c->summary);
     }
     print_options("");
-    printf("\nExamples:\n"
-           "  kafka-component demo\n"
-           "  echo '{\"value\":\"hello\"}' | kafka-component run produce --embedded-broker --set "
-           "topic=cars\n"
-           "  kafka-component run consume --help\n");
+    printf(
+        "\nExamples:\n"
+        "  kafka-component demo\n"
+        "  echo '{\"value\":\"hello\"}' | kafka-component run produce --embedded-broker --set "
+        "topic=cars\n"
+        "  kafka-component run consume --help\n");
     printf("%s", exit_text);
 }
 
 void kc_help_command(const struct kc_command *c)
 {
-    printf("%s\n\nUsage: kafka-component %s %s%s[OPTIONS]\n\n%s\n", c->summary, c->name, c->arguments,
-           *c->arguments ? " " : "", c->details);
+    printf("%s\n\nUsage: kafka-component %s %s%s[OPTIONS]\n\n%s\n", c->summary, c->name,
+           c->arguments, *c->arguments ? " " : "", c->details);
     print_options(c->name);
     printf("\nExamples:\n%s", c->examples);
     if (kc_option_belongs(&kc_options_table[2], c->name))
@@ -118,13 +122,14 @@ void kc_help_entry(const struct kc_command *c, const struct kc_entry *entry)
 {
     printf("%s\n\nUsage: kafka-component %s %s [OPTIONS]\n", entry->help, c->name, entry->name);
     print_fields("Fields, for --set and --config:", entry->fields);
-    print_fields("Credentials, for --credentials (and, but for secrets, --set):", kc_credentials_fields);
+    print_fields("Credentials, for --credentials (and, but for secrets, --set):",
+                 kc_credentials_fields);
     print_options(c->name);
     printf("\nExamples:\n%s%s%s", c->examples, settings_text, exit_text);
 }
 
 void kc_help_version(void)
 {
-    printf("kafka-component %s\n%s\n%s\n%s\n", KC_VERSION, kc_kafka_library(), kc_json_library(),
-           kc_doc_library());
+    printf("kafka-component %s\n%s\n%s\n%s\n", KC_VERSION, kc_kafka_library(),
+           kc_json_library(), kc_doc_library());
 }

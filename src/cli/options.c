@@ -24,24 +24,29 @@ enum option {
 
 const struct kc_option kc_options_table[] = {
     [HELP] = { "--help", NULL, NULL, NULL, "Explain this command" },
-    [VERSION] = { "--version", NULL, NULL, NULL, "Show the versions of this program and its libraries" },
+    [VERSION] = { "--version", NULL, NULL, NULL,
+                  "Show the versions of this program and its libraries" },
     [CREDENTIALS] = { "--credentials", "FILE", NULL, "run", "How to reach Kafka, as JSON" },
     [CONFIG] = { "--config", "FILE", NULL, "run", "The step's fields, as JSON" },
     [SET] = { "--set", "KEY=VALUE", NULL, "run", "One field; given again, another one" },
     [EMBEDDED_BROKER] = { "--embedded-broker", NULL, NULL, "run demo",
                           "Use a Kafka inside this process instead of the brokers" },
     [COUNT] = { "--count", "N", NULL, "run", "consume: end after N records" },
-    [UNTIL] = { "--until", "end", "end", "run", "consume: end when all that is there now was read" },
+    [UNTIL] = { "--until", "end", "end", "run",
+                "consume: end when all that is there now was read" },
     [ACK] = { "--ack", "written|stdin", "written stdin", "run",
-              "consume: a message is accepted once it is written (default), or by {\"ack\":ID} on stdin" },
-    [MAX_BODY] = { "--max-body", "BYTES", NULL, "run", "Longest line on stdin (default 33554432)" },
+              "consume: a message is accepted once it is written (default), or by {\"ack\":ID} "
+              "on stdin" },
+    [MAX_BODY] = { "--max-body", "BYTES", NULL, "run",
+                   "Longest line on stdin (default 33554432)" },
     [DRAIN_MS] = { "--drain-ms", "MS", NULL, "run",
                    "How long SIGTERM waits for what is on the way (default 8000)" },
     [LOG_LEVEL] = { "--log-level", "LEVEL", "error warn info debug trace", NULL,
                     "error, warn, info (default), debug or trace" },
     [SCHEMA] = { "--schema", "NAME", "credentials consume produce", "describe",
                  "Print the JSON Schema of the credentials, or of an entry point's fields" },
-    [MARKDOWN] = { "--markdown", NULL, NULL, "describe", "Print all fields as a page of documentation" },
+    [MARKDOWN] = { "--markdown", NULL, NULL, "describe",
+                   "Print all fields as a page of documentation" },
     [OPTIONS] = { NULL, NULL, NULL, NULL, NULL },
 };
 
@@ -83,8 +88,8 @@ static bool unknown(struct kc_error *err, struct kc_text name)
         names[i] = kc_options_table[i].name;
     const char *nearest = kc_text_nearest(name, names);
     if (nearest)
-        kc_error_set(err, KC_CONFIG, 0, "there is no option '%.*s'; did you mean '%s'?", (int)name.len,
-                     name.p, nearest);
+        kc_error_set(err, KC_CONFIG, 0, "there is no option '%.*s'; did you mean '%s'?",
+                     (int)name.len, name.p, nearest);
     else
         kc_error_set(err, KC_CONFIG, 0, "there is no option '%.*s'", (int)name.len, name.p);
     return false;
@@ -103,17 +108,18 @@ static bool add_set(struct kc_options *o, const char *value, struct kc_error *er
     return true;
 }
 
-static bool number(struct kc_error *err, const char *option, const char *value, int64_t min, int64_t max,
-                   int64_t *out)
+static bool number(struct kc_error *err, const char *option, const char *value, int64_t min,
+                   int64_t max, int64_t *out)
 {
     if (kc_text_int(kc_text(value), min, max, out))
         return true;
-    kc_error_set(err, KC_CONFIG, 0, "%s wants a whole number from %lld to %lld, not '%s'", option,
-                 (long long)min, (long long)max, value);
+    kc_error_set(err, KC_CONFIG, 0, "%s wants a whole number from %lld to %lld, not '%s'",
+                 option, (long long)min, (long long)max, value);
     return false;
 }
 
-static bool take_value(struct kc_options *o, enum option option, const char *value, struct kc_error *err)
+static bool take_value(struct kc_options *o, enum option option, const char *value,
+                       struct kc_error *err)
 {
     const char *name = kc_options_table[option].name;
     switch (option) {
@@ -136,7 +142,8 @@ static bool take_value(struct kc_options *o, enum option option, const char *val
         return o->until_end || fail(err, name, "knows only 'end'");
     case ACK:
         o->acks_on_stdin = strcmp(value, "stdin") == 0;
-        return o->acks_on_stdin || strcmp(value, "written") == 0 || fail(err, name, "is written or stdin");
+        return o->acks_on_stdin || strcmp(value, "written") == 0 ||
+               fail(err, name, "is written or stdin");
     case LOG_LEVEL:
         o->has_log_level = true;
         return kc_log_level_parse(kc_text(value), &o->log_level) ||

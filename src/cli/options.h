@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* options.h - the words of the command line, described once: parsing, help and completion walk the
- * same rows. */
+/* options.h - the words of the command line, described once: parsing, help and completion walk
+ * the same rows. */
 #ifndef KC_CLI_OPTIONS_H
 #define KC_CLI_OPTIONS_H
 
 #include "base/error.h"
 #include "base/log.h"
 
-#define KC_SETS_MAX 64
+#define KC_SETS_MAX  64
 #define KC_WORDS_MAX 4
 
 /* Everything is borrowed from argv. */
@@ -44,6 +44,7 @@ extern const struct kc_option kc_options_table[];
 bool kc_option_belongs(const struct kc_option *o, const char *command);
 
 /* False when the command line is wrong: err says what, and which option may have been meant. */
-bool kc_options_parse(struct kc_options *o, int argc, char **argv, struct kc_error *err) KC_MUST_CHECK;
+bool kc_options_parse(struct kc_options *o, int argc, char **argv,
+                      struct kc_error *err) KC_MUST_CHECK;
 
 #endif

@@ -11,7 +11,7 @@
 
 #define QUIET_MS 1000
 #define EVERY_MS 500
-#define WIPE "\r\033[K"
+#define WIPE     "\r\033[K"
 
 static struct {
     const struct kc_tally *tally;
@@ -51,8 +51,9 @@ static void show(uint64_t records, double per_second)
     print_bytes(bytes, sizeof(bytes), (double)atomic_load(&line.tally->bytes));
     if (behind >= 0)
         snprintf(lag, sizeof(lag), ", lag %" PRId64, behind);
-    int len = snprintf(text, sizeof(text), WIPE "%" PRIu64 " records, %s, %.0f/s, %" PRIu64 " errors%s",
-                       records, bytes, per_second, atomic_load(&line.tally->errors), lag);
+    int len = snprintf(text, sizeof(text),
+                       WIPE "%" PRIu64 " records, %s, %.0f/s, %" PRIu64 " errors%s", records,
+                       bytes, per_second, atomic_load(&line.tally->errors), lag);
     put(text, len);
 }
 

@@ -48,7 +48,8 @@ int kc_run(const struct kc_transport *transport, const struct kc_env *env, int d
 }
 
 /* A topic that is to be read has to be there; one that is written comes by itself. */
-static bool prepare_topic(struct kc_embedded *broker, const struct kc_options *o, struct kc_error *err)
+static bool prepare_topic(struct kc_embedded *broker, const struct kc_options *o,
+                          struct kc_error *err)
 {
     for (size_t i = 0; o->sets[i]; i++) {
         if (strncmp(o->sets[i], "topic=", 6) == 0)
@@ -58,7 +59,8 @@ static bool prepare_topic(struct kc_embedded *broker, const struct kc_options *o
 }
 
 static bool use_embedded(struct kc_settings *settings, struct kc_embedded **broker,
-                         const struct kc_options *o, const struct kc_entry *entry, struct kc_error *err)
+                         const struct kc_options *o, const struct kc_entry *entry,
+                         struct kc_error *err)
 {
     if (!o->embedded_broker)
         return true;

@@ -24,7 +24,8 @@ static bool add_env(struct kc_doc *doc, const char *name, struct kc_error *err)
     return false;
 }
 
-static bool add_file(struct kc_doc *doc, const char *path, const char *option, struct kc_error *err)
+static bool add_file(struct kc_doc *doc, const char *path, const char *option,
+                     struct kc_error *err)
 {
     if (!path || overlay(doc, kc_doc_load(path, err)))
         return true;
@@ -40,10 +41,11 @@ static bool add_set(struct kc_settings *s, const struct kc_entry *entry, const c
     const struct kc_field *credential = kc_field_find(kc_credentials_fields, key);
     bool is_credential = credential && !kc_field_find(entry->fields, key);
     if (is_credential && credential->secret) {
-        kc_error_set(err, KC_CONFIG, 0,
-                     "--set %s: a secret would stand in the process list; put it into --credentials "
-                     "FILE or KAFKA_COMPONENT_CREDENTIALS",
-                     credential->name);
+        kc_error_set(
+            err, KC_CONFIG, 0,
+            "--set %s: a secret would stand in the process list; put it into --credentials "
+            "FILE or KAFKA_COMPONENT_CREDENTIALS",
+            credential->name);
         return false;
     }
     char *name = kc_strndup(key.p, key.len);
@@ -52,8 +54,8 @@ static bool add_set(struct kc_settings *s, const struct kc_entry *entry, const c
     return true;
 }
 
-bool kc_settings_read(struct kc_settings *s, const struct kc_options *o, const struct kc_entry *entry,
-                      struct kc_error *err)
+bool kc_settings_read(struct kc_settings *s, const struct kc_options *o,
+                      const struct kc_entry *entry, struct kc_error *err)
 {
     s->config = kc_doc_new();
     s->credentials = kc_doc_new();

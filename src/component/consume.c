@@ -3,9 +3,9 @@
  *
  * Threads    owner   process(): takes records, hands them out, waits for answers
  *            others  the transport's, answering: they settle and wake the owner
- * Queue      unanswered messages, maxInFlight at most; full: nothing is taken, the group is kept
- * Batches    with batchSize > 1 a message collects records of one partition, until it is full, old
- *            (batchTimeoutMs), or large */
+ * Queue      unanswered messages, maxInFlight at most; full: nothing is taken, the group is
+ * kept Batches    with batchSize > 1 a message collects records of one partition, until it is
+ * full, old (batchTimeoutMs), or large */
 #include "component/entries.h"
 
 #include "base/alloc.h"
@@ -21,10 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TAKE_MAX 1000
-#define WAIT_MS 100                      /* how long a stop or a full window may stay unseen */
-#define LAG_MS 500                       /* between two looks at the lag */
-#define BATCH_MAX_BYTES (1024 * 1024)    /* of a message with many records */
+#define TAKE_MAX        1000
+#define WAIT_MS         100           /* how long a stop or a full window may stay unseen */
+#define LAG_MS          500           /* between two looks at the lag */
+#define BATCH_MAX_BYTES (1024 * 1024) /* of a message with many records */
 
 static const struct kc_choice key_encodings[] = {
     [KC_UTF8] = { "utf8", "UTF-8 text", "none" },
@@ -72,14 +72,16 @@ static const struct kc_field fields[] = {
       .required = true,
       .kafka = "group.id",
       .label = "Group Id",
-      .help = "The consumer group: its members share the partitions, and its committed offsets say "
-              "where reading goes on." },
+      .help =
+          "The consumer group: its members share the partitions, and its committed offsets say "
+          "where reading goes on." },
     { .name = "groupInstanceId",
       .type = KC_TEXT,
       KC_AT(consume_conf, group_instance_id),
       .kafka = "group.instance.id",
       .label = "Group instance Id",
-      .help = "Static membership: a member that comes back under this name within sessionTimeoutMs gets "
+      .help = "Static membership: a member that comes back under this name within "
+              "sessionTimeoutMs gets "
               "its partitions back at once." },
     { .name = "startFrom",
       .type = KC_TEXT,
@@ -87,7 +89,8 @@ static const struct kc_field fields[] = {
       .fallback = "latest",
       .example = "latest, earliest, 2026-01-31T12:00:00Z, 42",
       .label = "Start from",
-      .help = "Where a group without a committed offset begins: latest, earliest, an ISO 8601 time, or "
+      .help = "Where a group without a committed offset begins: latest, earliest, an ISO 8601 "
+              "time, or "
               "an offset." },
     { .name = "keyEncoding",
       .type = KC_CHOICE,
@@ -102,7 +105,8 @@ static const struct kc_field fields[] = {
       .choices = value_encodings,
       .fallback = "utf8",
       .label = "Value encoding",
-      .help = "How values are given; json puts the parsed value into the message. What is not UTF-8 comes "
+      .help = "How values are given; json puts the parsed value into the message. What is not "
+              "UTF-8 comes "
               "as base64 and says so." },
     { .name = "isolation",
       .type = KC_CHOICE,
@@ -137,7 +141,8 @@ static const struct kc_field fields[] = {
       .max = 100000,
       .fallback = "1",
       .label = "Batch size",
-      .help = "Above 1, up to so many records of a partition come in one message, {\"messages\": […]}." },
+      .help = "Above 1, up to so many records of a partition come in one message, "
+              "{\"messages\": […]}." },
     { .name = "batchTimeoutMs",
       .type = KC_INT,
       KC_AT(consume_conf, batch_timeout_ms),
@@ -151,10 +156,10 @@ static const struct kc_field fields[] = {
 
 /* Records of one partition on their way to be one message. */
 struct batch {
-    struct kc_buf body;       /* {"messages":[…  */
-    struct kc_fetched first;  /* only its plain numbers are good after the next take */
-    int64_t last;             /* offset */
-    uint32_t records;         /* 0: empty */
+    struct kc_buf body;      /* {"messages":[…  */
+    struct kc_fetched first; /* only its plain numbers are good after the next take */
+    int64_t last;            /* offset */
+    uint32_t records;        /* 0: empty */
     int64_t due_ms;
 };
 
@@ -185,8 +190,8 @@ struct consume {
 
 /* --- handing out --- */
 
-static void hand_out(struct consume *self, const struct kc_fetched *first, int64_t last, uint32_t records,
-                     struct kc_text body)
+static void hand_out(struct consume *self, const struct kc_fetched *first, int64_t last,
+                     uint32_t records, struct kc_text body)
 {
     uint64_t tag = kc_consumer_hand_out(self->consumer, first, last, records);
     kc_outlet_data(self->outlet, body, &self->ack, tag);
@@ -280,7 +285,8 @@ static bool wait_until_answered(struct consume *self, int wait_ms)
     int64_t by_ms = kc_now_ms() + wait_ms;
     pthread_mutex_lock(&self->lock);
     size_t open;
-    while ((open = kc_consumer_counts(self->consumer).unanswered) > 0 && kc_ms_until(by_ms, WAIT_MS) > 0)
+    while ((open = kc_consumer_counts(self->consumer).unanswered) > 0 &&
+           kc_ms_until(by_ms, WAIT_MS) > 0)
         kc_cond_wait(&self->answered, &self->lock, kc_ms_until(by_ms, WAIT_MS));
     pthread_mutex_unlock(&self->lock);
     return open == 0;
@@ -309,7 +315,8 @@ static size_t room(struct consume *self)
 {
     struct kc_consumer_counts counts = kc_consumer_counts(self->consumer);
     size_t max = (size_t)self->conf.max_in_flight;
-    size_t n = counts.unanswered + self->filling < max ? max - counts.unanswered - self->filling : 0;
+    size_t n =
+        counts.unanswered + self->filling < max ? max - counts.unanswered - self->filling : 0;
     if (self->count_max > 0) {
         uint64_t open = counts.records_open + counts.records_accepted;
         for (size_t i = 0; i < self->batch_count && self->filling > 0; i++)
@@ -422,9 +429,11 @@ static bool read_conf(struct consume *self, const struct kc_step *step, struct k
     if (self->conf.topic && !kc_topic_is_valid(kc_text(self->conf.topic)))
         kc_faults_add(&faults, "/topic", KC_TOPIC_RULE);
     if (self->conf.start_from && !read_start(self->conf.start_from, start))
-        kc_faults_add(&faults, "/startFrom",
-                      "must be latest, earliest, an ISO 8601 time (2026-01-31T12:00:00Z), or an offset");
-    ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields, &faults);
+        kc_faults_add(
+            &faults, "/startFrom",
+            "must be latest, earliest, an ISO 8601 time (2026-01-31T12:00:00Z), or an offset");
+    ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields,
+                              &faults);
     ok &= kc_faults_none(&faults, KC_CONFIG, err);
     kc_faults_deinit(&faults);
     return ok;

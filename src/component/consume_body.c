@@ -15,15 +15,18 @@
 
 const struct kc_member kc_consume_out[] = {
     { "value", "string", true, "Value",
-      "As text; base64 where it is none, then valueEncoding says so; null for a tombstone", NULL },
+      "As text; base64 where it is none, then valueEncoding says so; null for a tombstone",
+      NULL },
     { "key", "string", false, "Key", "As the value; absent where the record has none", NULL },
     { "partition", "string", true, "Partition", "The partition it came from", NULL },
     { "offset", "number", true, "Offset", "Its place in the partition", NULL },
     { "topic", "string", true, "Topic", "The topic it came from", NULL },
     { "timestamp", "number", false, "Timestamp", "Milliseconds since 1970", NULL },
     { "timestampType", "string", false, "Timestamp type", "CreateTime or LogAppendTime", NULL },
-    { "headers", "object", false, "Headers", "Names and values, in the shape that Produce takes", NULL },
-    { "keyEncoding", "string", false, "Key encoding", "Where the key is not plain text: base64", NULL },
+    { "headers", "object", false, "Headers",
+      "Names and values, in the shape that Produce takes", NULL },
+    { "keyEncoding", "string", false, "Key encoding", "Where the key is not plain text: base64",
+      NULL },
     { "valueEncoding", "string", false, "Value encoding",
       "Where the value is not in the form that the step asks for: base64 or utf8", NULL },
     { 0 },
@@ -74,10 +77,11 @@ static struct kc_text as_base64(struct kc_body_writer *w, struct kc_text bytes)
     return keep(w, &b);
 }
 
-/* Text, or base64 with its mark. Unless is_careful, bytes are taken for text until the writer finds
- * that they are not: nearly all records are, and are checked once that way. */
-static void put_bytes(struct kc_body_writer *w, struct kc_text name, struct kc_text encoding_name,
-                      struct kc_text bytes, bool as_bytes, bool is_careful)
+/* Text, or base64 with its mark. Unless is_careful, bytes are taken for text until the writer
+ * finds that they are not: nearly all records are, and are checked once that way. */
+static void put_bytes(struct kc_body_writer *w, struct kc_text name,
+                      struct kc_text encoding_name, struct kc_text bytes, bool as_bytes,
+                      bool is_careful)
 {
     if (as_bytes || (is_careful && !kc_utf8_is_valid(bytes))) {
         kc_json_text(w->json, name, as_base64(w, bytes));
@@ -87,8 +91,8 @@ static void put_bytes(struct kc_body_writer *w, struct kc_text name, struct kc_t
     }
 }
 
-/* A value that is JSON becomes part of the message, on one line. The text `null` stays a text: as
- * null it would be a tombstone. */
+/* A value that is JSON becomes part of the message, on one line. The text `null` stays a text:
+ * as null it would be a tombstone. */
 static bool put_json(struct kc_body_writer *w, struct kc_text value)
 {
     struct kc_error ignored = { 0 };
@@ -114,7 +118,8 @@ static void put_value(struct kc_body_writer *w, struct kc_text value, bool is_ca
     }
     if (w->value == KC_JSON && put_json(w, value))
         return;
-    put_bytes(w, KC_LIT("value"), KC_LIT("valueEncoding"), value, w->value == KC_BASE64, is_careful);
+    put_bytes(w, KC_LIT("value"), KC_LIT("valueEncoding"), value, w->value == KC_BASE64,
+              is_careful);
     if (w->value == KC_JSON && kc_utf8_is_valid(value))
         kc_json_text(w->json, KC_LIT("valueEncoding"), KC_LIT("utf8"));
 }
@@ -126,7 +131,8 @@ static bool is_same(struct kc_text a, struct kc_text b)
     return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
-/* An object keeps their order only where equal names stand together, and it needs names of text. */
+/* An object keeps their order only where equal names stand together, and it needs names of
+ * text. */
 static bool fits_object(const struct kc_fetched *r, size_t count)
 {
     struct kc_header h, earlier;
@@ -145,8 +151,8 @@ static bool fits_object(const struct kc_fetched *r, size_t count)
     return true;
 }
 
-static void put_header_value(struct kc_body_writer *w, struct kc_text name, struct kc_text value,
-                             bool is_careful)
+static void put_header_value(struct kc_body_writer *w, struct kc_text name,
+                             struct kc_text value, bool is_careful)
 {
     if (!value.p) {
         kc_json_null(w->json, name);
@@ -159,7 +165,8 @@ static void put_header_value(struct kc_body_writer *w, struct kc_text name, stru
     }
 }
 
-static void put_header_object(struct kc_body_writer *w, const struct kc_fetched *r, bool is_careful)
+static void put_header_object(struct kc_body_writer *w, const struct kc_fetched *r,
+                              bool is_careful)
 {
     struct kc_header h, next;
     bool is_repeating = false;
@@ -176,7 +183,8 @@ static void put_header_object(struct kc_body_writer *w, const struct kc_fetched 
     kc_json_end(w->json);
 }
 
-static void put_header_pairs(struct kc_body_writer *w, const struct kc_fetched *r, bool is_careful)
+static void put_header_pairs(struct kc_body_writer *w, const struct kc_fetched *r,
+                             bool is_careful)
 {
     struct kc_header h;
     kc_json_array(w->json, KC_LIT("headers"));
@@ -214,7 +222,8 @@ static bool try_write(struct kc_body_writer *w, const struct kc_fetched *r, bool
     kc_json_begin(w->json);
     put_value(w, r->value, is_careful);
     if (r->key.p)
-        put_bytes(w, KC_LIT("key"), KC_LIT("keyEncoding"), r->key, w->key == KC_BASE64, is_careful);
+        put_bytes(w, KC_LIT("key"), KC_LIT("keyEncoding"), r->key, w->key == KC_BASE64,
+                  is_careful);
     kc_json_text(w->json, KC_LIT("partition"), (struct kc_text){ partition, (size_t)len });
     kc_json_int(w->json, KC_LIT("offset"), r->offset);
     kc_json_text(w->json, KC_LIT("topic"), kc_text(r->topic));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* consume_body.h - a record that was read, as JSON in the shape of schemas/consume.out.json.
  *
- * Bytes never change on the way: what JSON cannot carry as text is given as base64 and marked, so
- * that produce, given the same JSON, writes the same record. */
+ * Bytes never change on the way: what JSON cannot carry as text is given as base64 and marked,
+ * so that produce, given the same JSON, writes the same record. */
 #ifndef KC_COMPONENT_CONSUME_BODY_H
 #define KC_COMPONENT_CONSUME_BODY_H
 
@@ -10,7 +10,11 @@
 #include "kafka/consumer.h"
 #include "runtime/entry.h"
 
-enum kc_encoding { KC_UTF8, KC_BASE64, KC_JSON };
+enum kc_encoding {
+    KC_UTF8,
+    KC_BASE64,
+    KC_JSON
+};
 
 struct kc_body_writer; /* opaque; keeps its memory between records; one thread at a time */
 

@@ -3,7 +3,8 @@
  *
  * Threads    callers  process(): read the body, send the batch
  *            answers  the producer's: turn reports into results, say end
- * Queue      what is on the way, IN_FLIGHT_MESSAGES or IN_FLIGHT_BYTES; full: process() waits */
+ * Queue      what is on the way, IN_FLIGHT_MESSAGES or IN_FLIGHT_BYTES; full: process() waits
+ */
 #include "component/entries.h"
 
 #include "base/alloc.h"
@@ -16,8 +17,8 @@
 #include <stdlib.h>
 
 #define IN_FLIGHT_MESSAGES 1000
-#define IN_FLIGHT_BYTES ((size_t)16 * 1024 * 1024)
-#define WAIT_MS 1000 /* looked at again even if nobody said anything */
+#define IN_FLIGHT_BYTES    ((size_t)16 * 1024 * 1024)
+#define WAIT_MS            1000 /* looked at again even if nobody said anything */
 
 static const struct kc_choice emit_behaviors[] = {
     { "individual", "Emit individually", "emitIndividually" },
@@ -26,12 +27,9 @@ static const struct kc_choice emit_behaviors[] = {
 };
 
 static const struct kc_choice compressions[] = {
-    { "none", "None", "no_compression" },
-    { "gzip", "gzip", NULL },
-    { "snappy", "Snappy", NULL },
-    { "lz4", "LZ4", NULL },
-    { "zstd", "Zstandard", NULL },
-    { 0 },
+    { "none", "None", "no_compression" }, { "gzip", "gzip", NULL },
+    { "snappy", "Snappy", NULL },         { "lz4", "LZ4", NULL },
+    { "zstd", "Zstandard", NULL },        { 0 },
 };
 
 struct produce_conf {
@@ -53,7 +51,8 @@ static const struct kc_field fields[] = {
       KC_AT(produce_conf, topic_from_message),
       .fallback = "false",
       .label = "Topic from message",
-      .help = "A record's own `topic` counts; elsewhere one that is not the step's is an error." },
+      .help =
+          "A record's own `topic` counts; elsewhere one that is not the step's is an error." },
     { .name = "emitBehavior",
       .type = KC_CHOICE,
       KC_AT(produce_conf, emit_behavior),
@@ -149,7 +148,8 @@ static bool take_room(struct produce *self, size_t bytes)
 {
     pthread_mutex_lock(&self->lock);
     while (!self->is_stopping && self->in_flight > 0 &&
-           (self->in_flight >= IN_FLIGHT_MESSAGES || self->in_flight_bytes + bytes > IN_FLIGHT_BYTES))
+           (self->in_flight >= IN_FLIGHT_MESSAGES ||
+            self->in_flight_bytes + bytes > IN_FLIGHT_BYTES))
         kc_cond_wait(&self->less, &self->lock, WAIT_MS);
     bool has_room = !self->is_stopping;
     if (has_room) {
@@ -221,7 +221,8 @@ static bool read_conf(struct produce *self, const struct kc_step *step, struct k
         kc_faults_add(&faults, "/topic", "required (or set topicFromMessage)");
     if (self->conf.topic && !kc_topic_is_valid(kc_text(self->conf.topic)))
         kc_faults_add(&faults, "/topic", KC_TOPIC_RULE);
-    ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields, &faults);
+    ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields,
+                              &faults);
     ok &= kc_faults_none(&faults, KC_CONFIG, err);
     kc_faults_deinit(&faults);
     return ok;

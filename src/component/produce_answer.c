@@ -18,16 +18,19 @@ const struct kc_member kc_produce_out[] = {
       "The broker's time in ms where the topic stamps on append, else \"-1\"", NULL },
     { "logStartOffset", "string", true, "Log start offset",
       "The first offset that can be read from that partition", NULL },
-    { "errorName", "string", false, "Error name", "Of failed records: librdkafka's name", NULL },
+    { "errorName", "string", false, "Error name", "Of failed records: librdkafka's name",
+      NULL },
     { "errorMessage", "string", false, "Error message", "Of failed records: in words", NULL },
-    { "indexes", "array", false, "Indexes", "Which records of the call failed so, from 0", NULL },
+    { "indexes", "array", false, "Indexes", "Which records of the call failed so, from 0",
+      NULL },
     { "stored", "string", false, "Stored", "Of failed records: no, or maybe", NULL },
     { 0 },
 };
 
 #define NUMBER_SIZE 24
 
-static void add_number(struct kc_json_writer *w, struct kc_text key, int64_t n, char text[NUMBER_SIZE])
+static void add_number(struct kc_json_writer *w, struct kc_text key, int64_t n,
+                       char text[NUMBER_SIZE])
 {
     int len = snprintf(text, NUMBER_SIZE, "%" PRId64, n);
     kc_json_text(w, key, (struct kc_text){ text, (size_t)len });
@@ -66,7 +69,8 @@ static const char *topic_of(const struct kc_record *r)
 static bool belongs(const struct group *g, const struct kc_record *r)
 {
     return g->sample->error == r->error && g->sample->stored == r->stored &&
-           g->sample->partition == r->partition && strcmp(topic_of(g->sample), topic_of(r)) == 0;
+           g->sample->partition == r->partition &&
+           strcmp(topic_of(g->sample), topic_of(r)) == 0;
 }
 
 static struct group *group_failures(const struct kc_batch *b, size_t *count)
@@ -85,8 +89,8 @@ static struct group *group_failures(const struct kc_batch *b, size_t *count)
             groups[g] = (struct group){ .sample = r };
         }
         if ((groups[g].count & (groups[g].count + 1)) == 0) /* room for 1, 3, 7, … was filled */
-            groups[g].indexes =
-                kc_realloc(groups[g].indexes, groups[g].count * 2 + 1, sizeof(*groups[g].indexes));
+            groups[g].indexes = kc_realloc(groups[g].indexes, groups[g].count * 2 + 1,
+                                           sizeof(*groups[g].indexes));
         groups[g].indexes[groups[g].count++] = i;
     }
     return groups;
@@ -95,7 +99,8 @@ static struct group *group_failures(const struct kc_batch *b, size_t *count)
 static void add_group(struct kc_json_writer *w, const struct group *g, struct numbers *numbers)
 {
     const struct kc_record *r = g->sample;
-    const struct kc_written row = { topic_of(r), r->partition, KC_NO_OFFSET, KC_NO_TIME, KC_NO_OFFSET };
+    const struct kc_written row = { topic_of(r), r->partition, KC_NO_OFFSET, KC_NO_TIME,
+                                    KC_NO_OFFSET };
     add_row(w, &row, kc_record_code(r), numbers);
     kc_json_text(w, KC_LIT("errorName"), kc_text(kc_record_code_name(r)));
     kc_json_text(w, KC_LIT("errorMessage"), kc_text(kc_record_code_text(r)));
@@ -103,7 +108,8 @@ static void add_group(struct kc_json_writer *w, const struct group *g, struct nu
     for (size_t i = 0; i < g->count; i++)
         kc_json_int(w, KC_NO_TEXT, (int64_t)g->indexes[i]);
     kc_json_end(w);
-    kc_json_text(w, KC_LIT("stored"), r->stored == KC_NOT_STORED ? KC_LIT("no") : KC_LIT("maybe"));
+    kc_json_text(w, KC_LIT("stored"),
+                 r->stored == KC_NOT_STORED ? KC_LIT("no") : KC_LIT("maybe"));
 }
 
 /* --- the answer --- */
@@ -115,8 +121,9 @@ static void finish(struct kc_json_writer *w, struct kc_buf *out)
         abort();
 }
 
-static void say_individually(const struct kc_batch *b, const struct group *groups, size_t group_count,
-                             struct kc_json_writer *w, struct kc_outlet *outlet)
+static void say_individually(const struct kc_batch *b, const struct group *groups,
+                             size_t group_count, struct kc_json_writer *w,
+                             struct kc_outlet *outlet)
 {
     struct numbers numbers;
     struct kc_buf body;
@@ -140,7 +147,8 @@ static void print_list(const struct kc_batch *b, const struct group *groups, siz
 {
     struct numbers numbers;
     kc_buf_puts(out, "[");
-    for (size_t i = only_failed ? b->written.count : 0; i < b->written.count + group_count; i++) {
+    for (size_t i = only_failed ? b->written.count : 0; i < b->written.count + group_count;
+         i++) {
         if (out->data[out->len - 1] != '[')
             kc_buf_puts(out, ",");
         kc_json_begin(w);

@@ -6,8 +6,8 @@
 #include "kafka/producer.h"
 #include "runtime/entry.h"
 
-/* Says the results to the outlet: one message per partition and one per group of failed records, or
- * one with all of them; then one error, if there was any. Not `end`. */
+/* Says the results to the outlet: one message per partition and one per group of failed
+ * records, or one with all of them; then one error, if there was any. Not `end`. */
 void kc_produce_answer(const struct kc_batch *b, bool as_one_message, struct kc_json_writer *w,
                        struct kc_outlet *outlet);
 

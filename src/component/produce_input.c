@@ -28,22 +28,27 @@ static const char *const member_names[MEMBERS + 1] = {
 };
 
 static const struct kc_member record_members[] = {
-    { "key", "string", false, "Key", "Decides the partition; records without one are spread", NULL },
+    { "key", "string", false, "Key", "Decides the partition; records without one are spread",
+      NULL },
     { "value", "string", true, "Value",
-      "Text as it stands; an object, array, number or boolean is written as JSON; null is a tombstone",
+      "Text as it stands; an object, array, number or boolean is written as JSON; null is a "
+      "tombstone",
       NULL },
     { "headers", "object", false, "Headers",
       "Name and value; a value is text, null, {\"base64\": …} or an array of those", NULL },
     { "partition", "integer", false, "Partition", "Write to this one, whatever the key", NULL },
-    { "timestamp", "integer", false, "Timestamp", "Milliseconds since 1970; now by default", NULL },
-    { "topic", "string", false, "Topic", "Where the step takes the topic from the message", NULL },
+    { "timestamp", "integer", false, "Timestamp", "Milliseconds since 1970; now by default",
+      NULL },
+    { "topic", "string", false, "Topic", "Where the step takes the topic from the message",
+      NULL },
     { "keyEncoding", "string", false, "Key encoding", "utf8 (default) or base64", NULL },
     { "valueEncoding", "string", false, "Value encoding", "utf8 (default) or base64", NULL },
     { 0 },
 };
 
 const struct kc_member kc_produce_in[] = {
-    { "messages", "array", true, "Messages", "The records to write, at least one", record_members },
+    { "messages", "array", true, "Messages", "The records to write, at least one",
+      record_members },
     { 0 },
 };
 
@@ -61,19 +66,22 @@ struct reading {
 };
 
 #define POINTER_SIZE 512
-#define PART_SIZE 224
+#define PART_SIZE    224
 
-static const char *pointer_to(const struct reading *in, const char *rest, char out[POINTER_SIZE])
+static const char *pointer_to(const struct reading *in, const char *rest,
+                              char out[POINTER_SIZE])
 {
     if (in->at.index < 0)
         snprintf(out, POINTER_SIZE, "%s%s", in->at.prefix, rest);
     else
-        snprintf(out, POINTER_SIZE, "%s/messages/%" PRId64 "%s", in->at.prefix, in->at.index, rest);
+        snprintf(out, POINTER_SIZE, "%s/messages/%" PRId64 "%s", in->at.prefix, in->at.index,
+                 rest);
     return out;
 }
 
 #define FAULT(in, rest, ...)                                                                   \
-    kc_faults_add((in)->faults, pointer_to((in), (rest), (char[POINTER_SIZE]){ 0 }), __VA_ARGS__)
+    kc_faults_add((in)->faults, pointer_to((in), (rest), (char[POINTER_SIZE]){ 0 }),           \
+                  __VA_ARGS__)
 
 /* A member's name as part of a pointer: "/" and "~" are escaped, and what is long is cut. */
 static const char *pointer_part(struct kc_text name, char out[PART_SIZE])
@@ -92,20 +100,23 @@ static const char *pointer_part(struct kc_text name, char out[PART_SIZE])
     return out;
 }
 
-static void fault_unknown(const struct reading *in, struct kc_text name, const char *const *known)
+static void fault_unknown(const struct reading *in, struct kc_text name,
+                          const char *const *known)
 {
     char part[PART_SIZE];
     const char *nearest = kc_text_nearest(name, known);
     if (nearest)
         FAULT(in, pointer_part(name, part), "unknown; did you mean '%s'?", nearest);
     else
-        FAULT(in, pointer_part(name, part), "unknown; a record has key, value, headers, partition, "
-                                            "timestamp, topic, keyEncoding, valueEncoding");
+        FAULT(in, pointer_part(name, part),
+              "unknown; a record has key, value, headers, partition, "
+              "timestamp, topic, keyEncoding, valueEncoding");
 }
 
 /* --- a record's members --- */
 
-static bool is_base64(const struct reading *in, const struct kc_value *encoding, const char *pointer)
+static bool is_base64(const struct reading *in, const struct kc_value *encoding,
+                      const char *pointer)
 {
     if (!encoding || kc_text_is(kc_value_text(encoding), "utf8"))
         return false;
@@ -116,7 +127,8 @@ static bool is_base64(const struct reading *in, const struct kc_value *encoding,
     return false;
 }
 
-static struct kc_text decode(const struct reading *in, const struct kc_value *v, const char *pointer)
+static struct kc_text decode(const struct reading *in, const struct kc_value *v,
+                             const char *pointer)
 {
     struct kc_text bytes = KC_NO_TEXT;
     if (!kc_value_decode(v, &bytes))
@@ -136,15 +148,16 @@ static struct kc_text as_json(const struct reading *in, const struct kc_value *v
     return text;
 }
 
-static void read_key(const struct reading *in, const struct kc_value *v, const struct kc_value *encoding,
-                     struct kc_record *r)
+static void read_key(const struct reading *in, const struct kc_value *v,
+                     const struct kc_value *encoding, struct kc_record *r)
 {
     struct kc_text key = KC_NO_TEXT;
     bool encoded = is_base64(in, encoding, "/keyEncoding");
     if (!v || kc_value_type(v) == KC_IS_NULL)
         return;
     if (kc_value_type(v) == KC_IS_ARRAY || kc_value_type(v) == KC_IS_OBJECT)
-        FAULT(in, "/key", "must be text (or a number or boolean), this is %s", kc_value_type_name(v));
+        FAULT(in, "/key", "must be text (or a number or boolean), this is %s",
+              kc_value_type_name(v));
     else
         key = encoded ? decode(in, v, "/key") : kc_value_text(v);
     r->key = key.p;
@@ -205,8 +218,9 @@ static void read_topic(const struct reading *in, const struct kc_value *v, bool 
     else if (rules->topic_from_message)
         r->topic = name.p;
     else if (!kc_text_is(name, rules->topic))
-        FAULT(in, "/topic", "'%s' is not the step's topic, '%s'; set topicFromMessage to allow it",
-              name.p, rules->topic);
+        FAULT(in, "/topic",
+              "'%s' is not the step's topic, '%s'; set topicFromMessage to allow it", name.p,
+              rules->topic);
 }
 
 /* --- headers --- */
@@ -219,7 +233,9 @@ static bool has_nul(struct kc_text t)
 /* {"base64": "…"} */
 static const struct kc_value *base64_member(const struct kc_value *v)
 {
-    return kc_value_type(v) == KC_IS_OBJECT && kc_value_count(v) == 1 ? kc_value_get(v, "base64") : NULL;
+    return kc_value_type(v) == KC_IS_OBJECT && kc_value_count(v) == 1
+               ? kc_value_get(v, "base64")
+               : NULL;
 }
 
 /* text, null where allowed, or {"base64": "…"} */
@@ -235,8 +251,8 @@ static bool read_bytes(const struct kc_value *v, bool may_be_null, struct kc_tex
     return kc_value_type(v) == KC_IS_STRING;
 }
 
-static void add_header(const struct reading *in, struct kc_headers *headers, struct kc_text name,
-                       const struct kc_value *v)
+static void add_header(const struct reading *in, struct kc_headers *headers,
+                       struct kc_text name, const struct kc_value *v)
 {
     char part[PART_SIZE], pointer[PART_SIZE + 16];
     struct kc_header *h = &headers->list[headers->count++];
@@ -302,7 +318,8 @@ static void read_header_pairs(const struct reading *in, const struct kc_value *v
     }
 }
 
-static void read_headers(const struct reading *in, const struct kc_value *v, struct kc_record *r)
+static void read_headers(const struct reading *in, const struct kc_value *v,
+                         struct kc_record *r)
 {
     if (!v || kc_value_type(v) == KC_IS_NULL)
         return;
@@ -312,8 +329,8 @@ static void read_headers(const struct reading *in, const struct kc_value *v, str
               kc_value_type_name(v));
         return;
     }
-    struct kc_headers *headers =
-        kc_arena_alloc(in->arena, sizeof(*headers) + count_headers(v) * sizeof(headers->list[0]));
+    struct kc_headers *headers = kc_arena_alloc(
+        in->arena, sizeof(*headers) + count_headers(v) * sizeof(headers->list[0]));
     if (is_object)
         read_header_object(in, v, headers);
     else
@@ -335,7 +352,9 @@ static enum member find_member(struct kc_text name)
 
 static void read_record(const struct reading *in, const struct kc_value *v, struct kc_record *r)
 {
-    const struct kc_value *members[MEMBERS + 1] = { NULL }; /* of several with one name the last */
+    const struct kc_value *members[MEMBERS + 1] = {
+        NULL
+    }; /* of several with one name the last */
     if (kc_value_type(v) != KC_IS_OBJECT) {
         FAULT(in, "", "must be an object with a value, this is %s", kc_value_type_name(v));
         return;
@@ -368,7 +387,8 @@ static void read_record(const struct reading *in, const struct kc_value *v, stru
 }
 
 /* {"messages": […]}: the records, or NULL after a fault. */
-static const struct kc_value *find_messages(const struct reading *in, const struct kc_value *body)
+static const struct kc_value *find_messages(const struct reading *in,
+                                            const struct kc_value *body)
 {
     static const char *const known[] = { "messages", NULL };
     const struct kc_value *messages = NULL;
@@ -381,7 +401,8 @@ static const struct kc_value *find_messages(const struct reading *in, const stru
         name = kc_value_next(kc_value_of(name));
     }
     if (kc_value_type(messages) != KC_IS_ARRAY)
-        FAULT(in, "/messages", "must be an array of records, this is %s", kc_value_type_name(messages));
+        FAULT(in, "/messages", "must be an array of records, this is %s",
+              kc_value_type_name(messages));
     else if (kc_value_count(messages) == 0)
         FAULT(in, "/messages", "must have at least one record");
     else
@@ -417,8 +438,9 @@ static struct kc_batch *read_body(struct reading *in, const struct kc_value *bod
     return b;
 }
 
-struct kc_batch *kc_produce_input(const struct kc_message *m, const struct kc_input_rules *rules,
-                                  struct kc_arena *arena, struct kc_faults *faults)
+struct kc_batch *kc_produce_input(const struct kc_message *m,
+                                  const struct kc_input_rules *rules, struct kc_arena *arena,
+                                  struct kc_faults *faults)
 {
     struct reading in = { rules, arena, faults, { m->is_bare ? "" : "/body", -1 } };
     struct kc_batch *b = read_body(&in, m->body);

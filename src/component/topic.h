@@ -5,7 +5,8 @@
 
 #include "base/text.h"
 
-#define KC_TOPIC_RULE "a topic's name is 1-249 letters, digits, '.', '_' or '-', and not '.' or '..'"
+#define KC_TOPIC_RULE                                                                          \
+    "a topic's name is 1-249 letters, digits, '.', '_' or '-', and not '.' or '..'"
 
 bool kc_topic_is_valid(struct kc_text name);
 

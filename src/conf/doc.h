@@ -9,11 +9,12 @@
 #include "base/error.h"
 #include "base/text.h"
 
-#define KC_DOC_MAX_BYTES (1024 * 1024) /* certificates fit many times; nothing else is large */
+#define KC_DOC_MAX_BYTES (1024 * 1024) /* certificates fit many times; nothing else is large   \
+                                        */
 
 struct kc_doc; /* opaque */
 
-struct kc_doc *kc_doc_new(void); /* empty */
+struct kc_doc *kc_doc_new(void);      /* empty */
 void kc_doc_free(struct kc_doc *doc); /* NULL is fine */
 
 /* NULL and err, which never quotes the text: it may hold a password. */

@@ -88,7 +88,8 @@ static void fault_choice(struct kc_faults *faults, const struct kc_field *f)
     free(s);
 }
 
-static void set_int(const struct kc_field *f, void *at, struct kc_text value, struct kc_faults *faults)
+static void set_int(const struct kc_field *f, void *at, struct kc_text value,
+                    struct kc_faults *faults)
 {
     int64_t n;
     char text[160];
@@ -96,8 +97,8 @@ static void set_int(const struct kc_field *f, void *at, struct kc_text value, st
         snprintf(text, sizeof(text), "must be a whole number from %d to %d", f->min, f->max);
         fault(faults, f, text);
     } else if (n < f->min || n > f->max) {
-        snprintf(text, sizeof(text), "%lld is %s %d", (long long)n, n < f->min ? "below" : "above",
-                 n < f->min ? f->min : f->max);
+        snprintf(text, sizeof(text), "%lld is %s %d", (long long)n,
+                 n < f->min ? "below" : "above", n < f->min ? f->min : f->max);
         fault(faults, f, text);
     } else {
         *(int *)at = (int)n;
@@ -137,7 +138,8 @@ static void set_from_json(const struct kc_field *f, void *conf, const json_t *va
 {
     char number[32];
     if (json_is_string(value)) {
-        set_from_text(f, conf, (struct kc_text){ json_string_value(value), json_string_length(value) },
+        set_from_text(f, conf,
+                      (struct kc_text){ json_string_value(value), json_string_length(value) },
                       faults);
     } else if (json_is_integer(value)) {
         snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
@@ -158,11 +160,12 @@ static void set_from_json(const struct kc_field *f, void *conf, const json_t *va
 /* Forms leave what was not filled in as null or "". */
 static bool is_absent(const json_t *value)
 {
-    return !value || json_is_null(value) || (json_is_string(value) && !*json_string_value(value));
+    return !value || json_is_null(value) ||
+           (json_is_string(value) && !*json_string_value(value));
 }
 
-static void fault_unknown(const struct kc_field *fields, const char *key, enum kc_unknown unknown,
-                          struct kc_faults *faults)
+static void fault_unknown(const struct kc_field *fields, const char *key,
+                          enum kc_unknown unknown, struct kc_faults *faults)
 {
     const char *nearest = kc_field_nearest(fields, kc_text(key));
     if (unknown == KC_UNKNOWN_IS_WARNING) {

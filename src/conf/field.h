@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* field.h - a setting is described once, in a row of a table.
  *
- * The rows drive parsing, checks, defaults, --help, component.json, the schemas and the docs page.
- * A table is const and ends with an empty row; it fills a plain struct of the module that owns it. */
+ * The rows drive parsing, checks, defaults, --help, component.json, the schemas and the docs
+ * page. A table is const and ends with an empty row; it fills a plain struct of the module that
+ * owns it. */
 #ifndef KC_CONF_FIELD_H
 #define KC_CONF_FIELD_H
 
@@ -43,10 +44,14 @@ struct kc_field {
 
 #define KC_AT(type, member) .offset = offsetof(struct type, member)
 
-enum kc_unknown { KC_UNKNOWN_IS_ERROR, KC_UNKNOWN_IS_WARNING };
+enum kc_unknown {
+    KC_UNKNOWN_IS_ERROR,
+    KC_UNKNOWN_IS_WARNING
+};
 
-/* Fills conf, which the caller zeroed, from doc and the rows' defaults. Every wrong field becomes a
- * fault with its pointer; false when any was added. kc_fields_free(conf) is due either way. */
+/* Fills conf, which the caller zeroed, from doc and the rows' defaults. Every wrong field
+ * becomes a fault with its pointer; false when any was added. kc_fields_free(conf) is due
+ * either way. */
 bool kc_fields_read(const struct kc_field *fields, void *conf, const struct kc_doc *doc,
                     enum kc_unknown unknown, struct kc_faults *faults) KC_MUST_CHECK;
 

@@ -13,7 +13,8 @@ static const struct kc_property defaults[] = {
     { "reconnect.backoff.ms", "50" },
     { "reconnect.backoff.max.ms", "1000" }, /* a broker that is back is found within a second */
     { "log.connection.close", "false" },
-    { "topic.metadata.refresh.interval.ms", "10000" }, /* how long a new partition stays unseen */
+    { "topic.metadata.refresh.interval.ms",
+      "10000" }, /* how long a new partition stays unseen */
     { NULL, NULL },
 };
 
@@ -98,12 +99,14 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
     (void)rk;
-    kc_log(level <= 4 ? KC_DEBUG : KC_TRACE, "librdkafka", KC_S("facility", fac), KC_S("text", text));
+    kc_log(level <= 4 ? KC_DEBUG : KC_TRACE, "librdkafka", KC_S("facility", fac),
+           KC_S("text", text));
 }
 
 /* --- configuration --- */
 
-static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, struct kc_error *err)
+static bool set(rd_kafka_conf_t *conf, const char *name, const char *value,
+                struct kc_error *err)
 {
     char why[512];
     if (!value || rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)

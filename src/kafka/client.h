@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* client.h - what every librdkafka client of ours has in common: its configuration, its log, its
- * errors in our words, and how it is doing. Only kafka/ includes this. */
+/* client.h - what every librdkafka client of ours has in common: its configuration, its log,
+ * its errors in our words, and how it is doing. Only kafka/ includes this. */
 #ifndef KC_KAFKA_CLIENT_H
 #define KC_KAFKA_CLIENT_H
 
@@ -32,9 +32,9 @@ struct kc_property {
     const char *value;
 };
 
-/* A configuration with the credentials, our defaults, and then `own` (later rows win). `health` is
- * kept up to date by librdkafka's error callback; it becomes the client's opaque and must outlive
- * it. NULL and err, which names the property, when a value is refused. */
+/* A configuration with the credentials, our defaults, and then `own` (later rows win). `health`
+ * is kept up to date by librdkafka's error callback; it becomes the client's opaque and must
+ * outlive it. NULL and err, which names the property, when a value is refused. */
 rd_kafka_conf_t *kc_client_conf(const struct kc_credentials *credentials,
                                 const struct kc_property *own, struct kc_health *health,
                                 struct kc_error *err) KC_MUST_CHECK;

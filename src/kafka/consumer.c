@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* consumer.c
  *
- * Threads    owner   takes, and inside that serves rebalances, commits, retries what was refused
- *            others  kc_consumer_settle() only
- * Queue      librdkafka's, PREFETCH_KBYTES; the caller's count of unanswered messages bounds the
- *            windows
- * Slots      the topic's partition numbers: parts[n] is partition n while it is assigned
- * Tags       generation of the assignment, slot, number in the window: an answer that comes after
- *            the partition went finds another generation and is ignored */
+ * Threads    owner   takes, and inside that serves rebalances, commits, retries what was
+ * refused others  kc_consumer_settle() only Queue      librdkafka's, PREFETCH_KBYTES; the
+ * caller's count of unanswered messages bounds the windows Slots      the topic's partition
+ * numbers: parts[n] is partition n while it is assigned Tags       generation of the
+ * assignment, slot, number in the window: an answer that comes after the partition went finds
+ * another generation and is ignored */
 #include "kafka/consumer.h"
 
 #include "base/alloc.h"
@@ -20,30 +19,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TAKE_MAX 1000       /* records a call */
-#define COMMIT_MS 5000      /* between two commits … */
-#define COMMIT_SETTLED 10000 /* … or after this many settled messages */
-#define COMMIT_WAIT_MS 3000 /* for a commit that must be answered */
-#define DRAIN_MS 5000       /* a rebalance waits this long for what was handed out */
-#define RESOLVE_MS 60000    /* an assignment waits this long for its start offsets */
-#define BOUNDS_MS 5000
-#define SEEK_MS 5000
-#define HOLD_MS 1000 /* not taking for longer: pause fetching and poll on */
+#define TAKE_MAX         1000  /* records a call */
+#define COMMIT_MS        5000  /* between two commits … */
+#define COMMIT_SETTLED   10000 /* … or after this many settled messages */
+#define COMMIT_WAIT_MS   3000  /* for a commit that must be answered */
+#define DRAIN_MS         5000  /* a rebalance waits this long for what was handed out */
+#define RESOLVE_MS       60000 /* an assignment waits this long for its start offsets */
+#define BOUNDS_MS        5000
+#define SEEK_MS          5000
+#define HOLD_MS          1000 /* not taking for longer: pause fetching and poll on */
 #define REFUSED_FIRST_MS 1000
-#define REFUSED_MAX_MS 30000
-#define PREFETCH_KBYTES "4096"
-#define SLOT_MAX (1 << 20)
-#define GENERATION_MAX 0xfff
+#define REFUSED_MAX_MS   30000
+#define PREFETCH_KBYTES  "4096"
+#define SLOT_MAX         (1 << 20)
+#define GENERATION_MAX   0xfff
 
 struct part {
     bool is_assigned;
-    bool is_refused;     /* needs lock: a message was refused since the last look */
-    bool is_gone;        /* its offset cannot be read any more */
+    bool is_refused; /* needs lock: a message was refused since the last look */
+    bool is_gone;    /* its offset cannot be read any more */
     bool is_at_end;
-    bool is_paused;      /* by us, until retry_at_ms */
+    bool is_paused;          /* by us, until retry_at_ms */
     struct kc_window window; /* needs lock */
-    int64_t next;        /* offset to be read next; logical before the first record */
-    int64_t end;         /* of what was there at the assignment; -1 when not asked for */
+    int64_t next;            /* offset to be read next; logical before the first record */
+    int64_t end;             /* of what was there at the assignment; -1 when not asked for */
     int64_t committed;
     int backoff_ms; /* needs lock */
     int64_t retry_at_ms;
@@ -61,7 +60,7 @@ struct kc_consumer {
     bool is_closing;
     bool is_over;     /* a final trouble was told */
     bool must_rejoin; /* the last assignment could not be begun */
-    bool is_held; /* all partitions are paused because nothing is taken */
+    bool is_held;     /* all partitions are paused because nothing is taken */
     int64_t held_since_ms;
     int64_t committed_ms; /* when */
 
@@ -74,13 +73,14 @@ struct kc_consumer {
 
     pthread_mutex_t lock;
     struct kc_consumer_counts counts; /* needs lock */
-    size_t settled;    /* since the last commit; needs lock */
+    size_t settled;                   /* since the last commit; needs lock */
     atomic_bool has_refused;
 };
 
 static struct kc_consumer *consumer_of(void *opaque)
 {
-    return (struct kc_consumer *)(void *)((char *)opaque - offsetof(struct kc_consumer, health));
+    return (struct kc_consumer *)(void *)((char *)opaque -
+                                          offsetof(struct kc_consumer, health));
 }
 
 static struct part *part_at(struct kc_consumer *c, int32_t partition)
@@ -107,7 +107,8 @@ static rd_kafka_topic_partition_list_t *moved_positions(struct kc_consumer *c)
         struct part *p = &c->parts[i];
         if (!p->is_assigned || p->window.position < 0 || p->window.position == p->committed)
             continue;
-        rd_kafka_topic_partition_list_add(list, c->topic, (int32_t)i)->offset = p->window.position;
+        rd_kafka_topic_partition_list_add(list, c->topic, (int32_t)i)->offset =
+            p->window.position;
         p->committed = p->window.position;
     }
     c->settled = 0;
@@ -166,9 +167,8 @@ static void begin_part(struct kc_consumer *c, const rd_kafka_topic_partition_t *
         for (; c->part_count <= slot; c->part_count++)
             c->parts[c->part_count] = (struct part){ .is_assigned = false };
     }
-    c->parts[slot] = (struct part){
-        .is_assigned = true, .next = from->offset, .end = -1, .committed = -1
-    };
+    c->parts[slot] =
+        (struct part){ .is_assigned = true, .next = from->offset, .end = -1, .committed = -1 };
     kc_window_init(&c->parts[slot].window);
 }
 
@@ -228,7 +228,8 @@ static void assign(struct kc_consumer *c, rd_kafka_topic_partition_list_t *parti
     c->was_assigned = true;
     c->is_held = false;
     kc_health_ok(&c->health);
-    kc_log(KC_INFO, "partitions_assigned", KC_S("topic", c->topic), KC_I("count", partitions->cnt));
+    kc_log(KC_INFO, "partitions_assigned", KC_S("topic", c->topic),
+           KC_I("count", partitions->cnt));
 }
 
 static void revoke(struct kc_consumer *c, const rd_kafka_topic_partition_list_t *partitions)
@@ -294,7 +295,8 @@ static rd_kafka_conf_t *build_conf(struct kc_consumer *c, const struct kc_consum
         { "session.timeout.ms", session },
         { "heartbeat.interval.ms", heartbeat },
         { "max.poll.interval.ms", "300000" },
-        { "fetch.queue.backoff.ms", "10" }, /* its default, 1 s, starves a small prefetch queue */
+        { "fetch.queue.backoff.ms",
+          "10" }, /* its default, 1 s, starves a small prefetch queue */
         { "fetch.wait.max.ms", "200" },
         { "fetch.max.bytes", "1048576" },
         { "queued.max.messages.kbytes", PREFETCH_KBYTES },
@@ -386,7 +388,8 @@ static void on_event(struct kc_consumer *c, const rd_kafka_message_t *m)
 
 /* --- duties --- */
 
-static rd_kafka_topic_partition_list_t *one_partition(struct kc_consumer *c, size_t slot, int64_t offset)
+static rd_kafka_topic_partition_list_t *one_partition(struct kc_consumer *c, size_t slot,
+                                                      int64_t offset)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, c->topic, (int32_t)slot)->offset = offset;
@@ -395,10 +398,12 @@ static rd_kafka_topic_partition_list_t *one_partition(struct kc_consumer *c, siz
 
 static rd_kafka_topic_partition_list_t *all_assigned(struct kc_consumer *c)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->part_count);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)c->part_count);
     for (size_t i = 0; i < c->part_count; i++) {
         if (c->parts[i].is_assigned)
-            rd_kafka_topic_partition_list_add(list, c->topic, (int32_t)i)->offset = c->parts[i].next;
+            rd_kafka_topic_partition_list_add(list, c->topic, (int32_t)i)->offset =
+                c->parts[i].next;
     }
     return list;
 }
@@ -408,19 +413,22 @@ static void tell_gone(struct kc_consumer *c, size_t slot, int64_t low, int64_t e
     struct kc_error err = { 0 };
     long long wanted = (long long)c->parts[slot].next;
     if (wanted < low)
-        kc_error_set(&err, KC_OFFSET_GONE, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
-                     "offsets %lld to %lld of %s/%zu were deleted before they were read; going on at "
-                     "%lld",
-                     wanted, (long long)low - 1, c->topic, slot, (long long)low);
+        kc_error_set(
+            &err, KC_OFFSET_GONE, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
+            "offsets %lld to %lld of %s/%zu were deleted before they were read; going on at "
+            "%lld",
+            wanted, (long long)low - 1, c->topic, slot, (long long)low);
     else
-        kc_error_set(&err, KC_OFFSET_GONE, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
-                     "offset %lld of %s/%zu lies beyond its end, %lld: the topic was cut or made anew; "
-                     "going on at %lld",
-                     wanted, c->topic, slot, (long long)end, (long long)low);
+        kc_error_set(
+            &err, KC_OFFSET_GONE, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
+            "offset %lld of %s/%zu lies beyond its end, %lld: the topic was cut or made anew; "
+            "going on at %lld",
+            wanted, c->topic, slot, (long long)end, (long long)low);
     tell(c, &err, false);
 }
 
-/* librdkafka has stopped fetching these partitions; an assignment at the new offsets starts them. */
+/* librdkafka has stopped fetching these partitions; an assignment at the new offsets starts
+ * them. */
 static void go_on_where_possible(struct kc_consumer *c)
 {
     bool has_moved = false;
@@ -471,10 +479,11 @@ static void hold_refused(struct kc_consumer *c, size_t slot)
     p->is_paused = true;
     p->retry_at_ms = kc_now_ms() + wait_ms;
     c->listener->forget(c->listener->arg, (uint32_t)slot);
-    kc_error_set(&err, KC_REFUSED, 0,
-                 "the record at %s/%zu offset %lld was refused; it comes again in %d ms, and its "
-                 "partition waits",
-                 c->topic, slot, offset, wait_ms);
+    kc_error_set(
+        &err, KC_REFUSED, 0,
+        "the record at %s/%zu offset %lld was refused; it comes again in %d ms, and its "
+        "partition waits",
+        c->topic, slot, offset, wait_ms);
     tell(c, &err, false);
 }
 
@@ -544,7 +553,8 @@ static void unhold(struct kc_consumer *c)
     c->held_since_ms = 0;
     if (!c->is_held)
         return;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->part_count);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)c->part_count);
     for (size_t i = 0; i < c->part_count; i++) {
         if (c->parts[i].is_assigned && !c->parts[i].is_paused)
             rd_kafka_topic_partition_list_add(list, c->topic, (int32_t)i);
@@ -658,7 +668,8 @@ static void poll_without_taking(struct kc_consumer *c, int wait_ms)
     }
 }
 
-size_t kc_consumer_take(struct kc_consumer *c, int wait_ms, struct kc_fetched *records, size_t max)
+size_t kc_consumer_take(struct kc_consumer *c, int wait_ms, struct kc_fetched *records,
+                        size_t max)
 {
     destroy_messages(c);
     do_duties(c);
@@ -697,8 +708,8 @@ bool kc_fetched_header(const struct kc_fetched *r, size_t i, struct kc_header *o
 
 /* --- handing out and settling --- */
 
-uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first, int64_t last,
-                              uint32_t records)
+uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first,
+                              int64_t last, uint32_t records)
 {
     uint64_t tag = first->again_tag;
     pthread_mutex_lock(&c->lock);
@@ -735,7 +746,8 @@ static void settle_one(struct kc_consumer *c, uint64_t tag, bool is_accepted)
     }
 }
 
-void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t count, bool is_accepted)
+void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t count,
+                        bool is_accepted)
 {
     pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < count; i++)

@@ -14,7 +14,12 @@
 struct kc_consumer; /* opaque */
 
 /* Where a partition without a committed offset is begun. */
-enum kc_start_kind { KC_START_LATEST, KC_START_EARLIEST, KC_START_TIME, KC_START_OFFSET };
+enum kc_start_kind {
+    KC_START_LATEST,
+    KC_START_EARLIEST,
+    KC_START_TIME,
+    KC_START_OFFSET
+};
 
 struct kc_start {
     enum kc_start_kind kind;
@@ -30,8 +35,8 @@ struct kc_consumer_listener {
      * goes to another member, or is read again from an earlier offset. */
     void (*forget)(void *arg, uint32_t slot);
 
-    /* Partitions are about to go: a good moment to wait, for wait_ms at most, until what was handed
-     * out is settled. */
+    /* Partitions are about to go: a good moment to wait, for wait_ms at most, until what was
+     * handed out is settled. */
     void (*drain)(void *arg, int wait_ms);
 
     void *arg;
@@ -54,22 +59,25 @@ struct kc_consumer_conf {
 bool kc_consumer_open(struct kc_consumer **out, const struct kc_consumer_conf *conf,
                       struct kc_error *err) KC_MUST_CHECK;
 
-/* Waits up to wait_ms for records, gives at most max of them, and does what a member has to do: it
- * must be called every few seconds. The records are loans until the next call. With max 0 it only
- * does its duties, and after a long while of that pauses fetching without leaving the group. */
-size_t kc_consumer_take(struct kc_consumer *c, int wait_ms, struct kc_fetched *records, size_t max);
+/* Waits up to wait_ms for records, gives at most max of them, and does what a member has to do:
+ * it must be called every few seconds. The records are loans until the next call. With max 0 it
+ * only does its duties, and after a long while of that pauses fetching without leaving the
+ * group. */
+size_t kc_consumer_take(struct kc_consumer *c, int wait_ms, struct kc_fetched *records,
+                        size_t max);
 
 /* The i-th header of a record; false when there are no more. A loan, as the record is. */
 bool kc_fetched_header(const struct kc_fetched *r, size_t i, struct kc_header *out);
 
-/* Says that a message is being handed out with `records` records, from `first` to the offset `last`
- * of the same partition. The tag is never 0. */
-uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first, int64_t last,
-                              uint32_t records);
+/* Says that a message is being handed out with `records` records, from `first` to the offset
+ * `last` of the same partition. The tag is never 0. */
+uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first,
+                              int64_t last, uint32_t records);
 
-/* Settles messages by their tags; tags of partitions that went are ignored. Refused ones come again
- * after a pause, which doubles, and their partition waits. Any thread. */
-void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t count, bool is_accepted);
+/* Settles messages by their tags; tags of partitions that went are ignored. Refused ones come
+ * again after a pause, which doubles, and their partition waits. Any thread. */
+void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t count,
+                        bool is_accepted);
 
 struct kc_consumer_counts {
     size_t unanswered;         /* messages handed out and not answered */

@@ -33,8 +33,9 @@ const struct kc_field kc_credentials_fields[] = {
       .required = true,
       .label = "Brokers",
       .example = "b1.example.com:9092, b2.example.com:9092",
-      .help = "Addresses of one or more brokers, separated by comma, space or newline. Without a "
-              "port, 9092 is meant." },
+      .help =
+          "Addresses of one or more brokers, separated by comma, space or newline. Without a "
+          "port, 9092 is meant." },
     { .name = "mechanism",
       .type = KC_CHOICE,
       KC_AT(kc_credentials, mechanism),
@@ -66,7 +67,8 @@ const struct kc_field kc_credentials_fields[] = {
       .choices = securities,
       .kafka = "security.protocol",
       .label = "Security protocol",
-      .help = "By default SASL_SSL, or SSL with mechanism none: a password is sent in clear only where "
+      .help = "By default SASL_SSL, or SSL with mechanism none: a password is sent in clear "
+              "only where "
               "SASL_PLAINTEXT is chosen." },
     { .name = "caCertificate",
       .type = KC_TEXT,
@@ -90,19 +92,23 @@ static void check_sign_in(const struct kc_credentials *c, struct kc_faults *faul
     bool by_protocol = c->security == KC_SASL_SSL || c->security == KC_SASL_PLAINTEXT;
     bool by_mechanism = c->mechanism != KC_NO_SIGN_IN;
     if (by_protocol && !by_mechanism)
-        kc_faults_add(faults, "/securityProtocol",
-                      "%s signs in, but mechanism is none: choose SSL or PLAINTEXT, or a mechanism",
-                      securities[c->security].name);
+        kc_faults_add(
+            faults, "/securityProtocol",
+            "%s signs in, but mechanism is none: choose SSL or PLAINTEXT, or a mechanism",
+            securities[c->security].name);
     if (!by_protocol && by_mechanism && c->username)
-        kc_faults_add(faults, "/securityProtocol",
-                      "%s does not sign in, but a username is given: choose SASL_SSL, or mechanism none",
-                      securities[c->security].name);
+        kc_faults_add(
+            faults, "/securityProtocol",
+            "%s does not sign in, but a username is given: choose SASL_SSL, or mechanism none",
+            securities[c->security].name);
     if (!by_protocol || !by_mechanism)
         return;
     if (!c->username)
-        kc_faults_add(faults, "/username", "required by mechanism %s", mechanisms[c->mechanism].name);
+        kc_faults_add(faults, "/username", "required by mechanism %s",
+                      mechanisms[c->mechanism].name);
     if (!c->password)
-        kc_faults_add(faults, "/password", "required by mechanism %s", mechanisms[c->mechanism].name);
+        kc_faults_add(faults, "/password", "required by mechanism %s",
+                      mechanisms[c->mechanism].name);
 }
 
 /* "host", "host:port", "[::1]:port", "::1". Appends it with its port. */
@@ -174,14 +180,15 @@ static void check_ca(struct kc_credentials *c, struct kc_faults *faults)
 {
     mend_pem(c->ca_certificate);
     if (c->ca_certificate && c->ca_certificate_file)
-        kc_faults_add(faults, "/caCertificateFile", "stands beside caCertificate: give one of them");
+        kc_faults_add(faults, "/caCertificateFile",
+                      "stands beside caCertificate: give one of them");
     if (c->ca_certificate && !strstr(c->ca_certificate, "-----BEGIN CERTIFICATE-----"))
         kc_faults_add(faults, "/caCertificate",
                       "is not a PEM certificate (-----BEGIN CERTIFICATE-----)");
 }
 
-bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc, enum kc_unknown unknown,
-                         struct kc_faults *faults)
+bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
+                         enum kc_unknown unknown, struct kc_faults *faults)
 {
     size_t before = faults->count;
     c->security = SECURITY_BY_MECHANISM;

@@ -33,10 +33,10 @@ struct kc_credentials {
 
 extern const struct kc_field kc_credentials_fields[];
 
-/* Fills c, which the caller zeroed, and checks what no single field can show. All faults are added
- * to the list; false when there are any. */
-bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc, enum kc_unknown unknown,
-                         struct kc_faults *faults) KC_MUST_CHECK;
+/* Fills c, which the caller zeroed, and checks what no single field can show. All faults are
+ * added to the list; false when there are any. */
+bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
+                         enum kc_unknown unknown, struct kc_faults *faults) KC_MUST_CHECK;
 
 void kc_credentials_free(struct kc_credentials *c);
 

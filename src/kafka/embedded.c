@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 struct kc_embedded {
-    rd_kafka_t *rk; /* librdkafka wants a client to hang the cluster on; it is used for nothing else */
+    rd_kafka_t
+        *rk; /* librdkafka wants a client to hang the cluster on; it is used for nothing else */
     rd_kafka_mock_cluster_t *cluster;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* embedded.h - a Kafka cluster inside this process, so that everything can be tried with nothing
- * installed. It keeps little, forgets at exit, knows no sign-in; other clients can connect. */
+/* embedded.h - a Kafka cluster inside this process, so that everything can be tried with
+ * nothing installed. It keeps little, forgets at exit, knows no sign-in; other clients can
+ * connect. */
 #ifndef KC_KAFKA_EMBEDDED_H
 #define KC_KAFKA_EMBEDDED_H
 

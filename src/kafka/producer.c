@@ -2,12 +2,12 @@
 /* producer.c
  *
  * Threads    callers  kc_producer_send(), any number
- *            reports  one per writer: fills in records; the last of a batch queues it as finished
- *            answers  looks after what failed, reads low watermarks, calls done()
- * Queue      finished  reports -> answers; bounded by what callers may have on the way
- * Writers    main      for all; replaced after a fatal error
- *            single    one record a request, for batches that the broker found too large as a whole
- * Shutdown   close() lets answers finish what is outstanding, joins it, closes the writers */
+ *            reports  one per writer: fills in records; the last of a batch queues it as
+ * finished answers  looks after what failed, reads low watermarks, calls done() Queue finished
+ * reports -> answers; bounded by what callers may have on the way Writers    main      for all;
+ * replaced after a fatal error single    one record a request, for batches that the broker
+ * found too large as a whole Shutdown   close() lets answers finish what is outstanding, joins
+ * it, closes the writers */
 #include "kafka/producer.h"
 
 #include "base/alloc.h"
@@ -19,12 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLOOD_LINGER_MS 5
-#define ANSWERS_IDLE_MS 1000
-#define LOW_WATERMARK_MS 3000 /* how long an answer may be held up for its logStartOffset */
+#define FLOOD_LINGER_MS        5
+#define ANSWERS_IDLE_MS        1000
+#define LOW_WATERMARK_MS       3000 /* how long an answer may be held up for its logStartOffset */
 #define LOW_WATERMARK_PAUSE_MS 100
-#define REOPEN_PAUSE_MS 500   /* between two writers that end in a fatal error */
-#define METADATA_MS 1000
+#define REOPEN_PAUSE_MS        500 /* between two writers that end in a fatal error */
+#define METADATA_MS            1000
 
 struct kc_producer {
     struct kc_writer_conf conf;
@@ -167,8 +167,8 @@ static size_t choose(struct kc_batch *b, bool (*which)(const struct kc_record *)
     return n;
 }
 
-/* A pointer to p->main or p->single changes under the write lock, in the answers thread only: that
- * thread reads both without. */
+/* A pointer to p->main or p->single changes under the write lock, in the answers thread only:
+ * that thread reads both without. */
 static void replace(struct kc_producer *p, struct kc_writer **which, struct kc_writer *by)
 {
     pthread_rwlock_wrlock(&p->writers);
@@ -200,7 +200,8 @@ static bool ensure_single(struct kc_producer *p)
     return true;
 }
 
-/* Ends a writer that met a fatal error; what it still held fails, and comes through here too. */
+/* Ends a writer that met a fatal error; what it still held fails, and comes through here too.
+ */
 static bool ensure_main(struct kc_producer *p)
 {
     struct kc_writer *fresh, *old = p->main;
@@ -322,8 +323,8 @@ static void read_low_watermarks(struct kc_producer *p, struct kc_batch *batches)
     kc_written_deinit(&all);
 }
 
-/* After a refusal librdkafka fails the topic until it hears of it again: we ask, so that a right
- * that was granted counts at once. */
+/* After a refusal librdkafka fails the topic until it hears of it again: we ask, so that a
+ * right that was granted counts at once. */
 static void ask_after_refusal(struct kc_producer *p, const struct kc_batch *b)
 {
     const struct kc_record *refused = NULL;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* producer.h - writes batches of records and tells what became of each.
  *
- * Idempotent, acks=all. A batch is what belongs together for the caller, usually the records of one
- * message; librdkafka groups the records of all batches into requests as it likes. */
+ * Idempotent, acks=all. A batch is what belongs together for the caller, usually the records of
+ * one message; librdkafka groups the records of all batches into requests as it likes. */
 #ifndef KC_KAFKA_PRODUCER_H
 #define KC_KAFKA_PRODUCER_H
 
@@ -17,17 +17,18 @@ struct kc_producer; /* opaque */
 
 struct kc_producer_conf {
     const struct kc_credentials *credentials; /* borrowed until close */
-    const char *topic;       /* asked about at once, so that the first record need not; may be NULL */
+    const char *topic; /* asked about at once, so that the first record need not; may be NULL */
     const char *compression; /* NULL: none */
     int timeout_ms;          /* a record that is not stored by then has failed */
     bool is_flood;           /* wait a little for larger requests */
 };
 
-/* Made by kc_batch_new(). The caller fills records, topic, done and arg; the rest is the answer. */
+/* Made by kc_batch_new(). The caller fills records, topic, done and arg; the rest is the
+ * answer. */
 struct kc_batch {
     struct kc_record *records;
     size_t count;
-    const char *topic; /* of records that name none */
+    const char *topic;                /* of records that name none */
     void (*done)(struct kc_batch *b); /* see kc_producer_send() */
     void *arg;
 
@@ -47,13 +48,14 @@ void kc_batch_free(struct kc_batch *b);      /* the caller's, after done */
 bool kc_producer_open(struct kc_producer **out, const struct kc_producer_conf *conf,
                       struct kc_error *err) KC_MUST_CHECK;
 
-/* Sends a batch, which must live until its done() was called: once, on the producer's own thread,
- * after all reports are in and the low watermarks were read; it may block there, which delays other
- * answers but no report. Waits while librdkafka's queue is full. Any thread. */
+/* Sends a batch, which must live until its done() was called: once, on the producer's own
+ * thread, after all reports are in and the low watermarks were read; it may block there, which
+ * delays other answers but no report. Waits while librdkafka's queue is full. Any thread. */
 void kc_producer_send(struct kc_producer *p, struct kc_batch *b);
 
 /* Why a record failed, in our words, with what the client knows of the cause. Any thread. */
-void kc_producer_explain(struct kc_producer *p, const struct kc_record *r, struct kc_error *err);
+void kc_producer_explain(struct kc_producer *p, const struct kc_record *r,
+                         struct kc_error *err);
 
 /* The Kafka protocol's code of a failed record, and that code's name. */
 int kc_record_code(const struct kc_record *r);

@@ -16,19 +16,23 @@ struct kc_headers {
 };
 
 #define KC_ANY_PARTITION (-1) /* the key decides, or chance where there is none */
-#define KC_NO_OFFSET (-1)
-#define KC_NO_TIME (-1)
+#define KC_NO_OFFSET     (-1)
+#define KC_NO_TIME       (-1)
 
-enum kc_stored { KC_NOT_STORED, KC_MAYBE_STORED, KC_STORED };
+enum kc_stored {
+    KC_NOT_STORED,
+    KC_MAYBE_STORED,
+    KC_STORED
+};
 
 struct kc_batch;
 
 /* A record to be written, and what became of it. All that it points to belongs to its batch. */
 struct kc_record {
     struct kc_batch *batch;
-    const char *topic; /* NULL: the batch's */
-    const char *key;   /* NULL: none */
-    const char *value; /* NULL: a tombstone */
+    const char *topic;                /* NULL: the batch's */
+    const char *key;                  /* NULL: none */
+    const char *value;                /* NULL: a tombstone */
     const struct kc_headers *headers; /* NULL: none */
     uint32_t key_len, value_len;
     int64_t timestamp; /* ms; 0: now. Afterwards the broker's, where it stamps on append */

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-#define TRY_MS 5000
+#define TRY_MS   5000
 #define PAUSE_MS 100
 
 static void pause_before_next_try(void)
@@ -23,10 +23,10 @@ static void set_offsets(rd_kafka_topic_partition_list_t *list, int64_t offset)
         list->elems[i].offset = offset;
 }
 
-/* `when` is a time in ms, RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END. One partition without a
- * leader fails the whole call: it is asked again until the time is over. */
-static bool offsets_at(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t when, int wait_ms,
-                       struct kc_error *err)
+/* `when` is a time in ms, RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END. One partition
+ * without a leader fails the whole call: it is asked again until the time is over. */
+static bool offsets_at(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t when,
+                       int wait_ms, struct kc_error *err)
 {
     int64_t deadline = kc_now_ms() + wait_ms;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -50,8 +50,8 @@ bool kc_ends_query(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int wa
     return offsets_at(rk, list, RD_KAFKA_OFFSET_END, wait_ms, err);
 }
 
-bool kc_bounds_query(rd_kafka_t *rk, const char *topic, int32_t partition, int wait_ms, int64_t *low,
-                     int64_t *end, struct kc_error *err)
+bool kc_bounds_query(rd_kafka_t *rk, const char *topic, int32_t partition, int wait_ms,
+                     int64_t *low, int64_t *end, struct kc_error *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *e = rd_kafka_topic_partition_list_add(list, topic, partition);
@@ -82,8 +82,8 @@ bool kc_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, i
     return false;
 }
 
-static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *rk, const char *topic, int wait_ms,
-                                                       struct kc_error *err)
+static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *rk, const char *topic,
+                                                       int wait_ms, struct kc_error *err)
 {
     int64_t deadline = kc_now_ms() + wait_ms;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
@@ -94,11 +94,13 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *rk, const cha
         const struct rd_kafka_metadata *m;
         code = rd_kafka_metadata(rk, 0, handle, &m, left);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            code = m->topic_cnt == 1 ? m->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+            code =
+                m->topic_cnt == 1 ? m->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
             if (code == RD_KAFKA_RESP_ERR_NO_ERROR && m->topics[0].partition_cnt > 0) {
                 list = rd_kafka_topic_partition_list_new(m->topics[0].partition_cnt);
                 for (int i = 0; i < m->topics[0].partition_cnt; i++)
-                    rd_kafka_topic_partition_list_add(list, topic, m->topics[0].partitions[i].id);
+                    rd_kafka_topic_partition_list_add(list, topic,
+                                                      m->topics[0].partitions[i].id);
             }
             rd_kafka_metadata_destroy(m);
         }
@@ -138,7 +140,8 @@ static rd_kafka_topic_partition_list_t *uncommitted(const rd_kafka_topic_partiti
     rd_kafka_topic_partition_list_t *without = rd_kafka_topic_partition_list_new(list->cnt);
     for (int i = 0; i < list->cnt; i++) {
         if (list->elems[i].offset < 0)
-            rd_kafka_topic_partition_list_add(without, list->elems[i].topic, list->elems[i].partition);
+            rd_kafka_topic_partition_list_add(without, list->elems[i].topic,
+                                              list->elems[i].partition);
     }
     return without;
 }
@@ -177,14 +180,16 @@ static bool decide(rd_kafka_t *rk, const struct kc_start *start, bool is_new_gro
 }
 
 bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *start,
-                      rd_kafka_topic_partition_list_t *assigned, int wait_ms, struct kc_error *err)
+                      rd_kafka_topic_partition_list_t *assigned, int wait_ms,
+                      struct kc_error *err)
 {
     rd_kafka_topic_partition_list_t *all = all_partitions(rk, topic, wait_ms, err);
     if (!all)
         return false;
     bool ok = read_committed(rk, all, wait_ms, err);
     rd_kafka_topic_partition_list_t *fresh = uncommitted(all);
-    ok = ok && (fresh->cnt == 0 || decide(rk, start, fresh->cnt == all->cnt, fresh, wait_ms, err));
+    ok = ok &&
+         (fresh->cnt == 0 || decide(rk, start, fresh->cnt == all->cnt, fresh, wait_ms, err));
     for (int i = 0; i < assigned->cnt && ok; i++) {
         rd_kafka_topic_partition_t *a = &assigned->elems[i];
         const rd_kafka_topic_partition_t *from =

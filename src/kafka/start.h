@@ -6,10 +6,10 @@
 #include "kafka/client.h"
 #include "kafka/consumer.h"
 
-/* Sets the offset of each assigned partition: the group's committed one, or what `start` says where
- * the group has none. With `latest` a group that is new to the topic commits the start of all its
- * partitions first, so that a crash skips nothing; a partition that appears later has none and is
- * read from its beginning. Waits for brokers, wait_ms at most. */
+/* Sets the offset of each assigned partition: the group's committed one, or what `start` says
+ * where the group has none. With `latest` a group that is new to the topic commits the start of
+ * all its partitions first, so that a crash skips nothing; a partition that appears later has
+ * none and is read from its beginning. Waits for brokers, wait_ms at most. */
 bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *start,
                       rd_kafka_topic_partition_list_t *assigned, int wait_ms,
                       struct kc_error *err) KC_MUST_CHECK;
@@ -19,8 +19,8 @@ bool kc_ends_query(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int wa
                    struct kc_error *err) KC_MUST_CHECK;
 
 /* The lowest offset that can still be read, and the end. */
-bool kc_bounds_query(rd_kafka_t *rk, const char *topic, int32_t partition, int wait_ms, int64_t *low,
-                     int64_t *end, struct kc_error *err) KC_MUST_CHECK;
+bool kc_bounds_query(rd_kafka_t *rk, const char *topic, int32_t partition, int wait_ms,
+                     int64_t *low, int64_t *end, struct kc_error *err) KC_MUST_CHECK;
 
 /* Commits, waiting wait_ms at most for the group's coordinator. */
 bool kc_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, int wait_ms,

@@ -64,7 +64,8 @@ const struct kc_handed *kc_window_refused(const struct kc_window *w)
     return NULL;
 }
 
-enum kc_seen kc_window_look(const struct kc_window *w, int64_t offset, uint32_t *number, int64_t *last)
+enum kc_seen kc_window_look(const struct kc_window *w, int64_t offset, uint32_t *number,
+                            int64_t *last)
 {
     if (w->front == w->next)
         return offset < w->position ? KC_KNOWN : KC_NEW;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* window.h - which messages of one partition were handed out, and up to where all are settled.
  *
- * A message covers a run of offsets. Only the settled messages at the front move the position that
- * may be committed; one that was refused stays, is handed out again, and holds it back. Knows no
- * librdkafka and takes no lock. */
+ * A message covers a run of offsets. Only the settled messages at the front move the position
+ * that may be committed; one that was refused stays, is handed out again, and holds it back.
+ * Knows no librdkafka and takes no lock. */
 #ifndef KC_KAFKA_WINDOW_H
 #define KC_KAFKA_WINDOW_H
 
@@ -11,7 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kc_fate { KC_FATE_OPEN, KC_FATE_ACCEPTED, KC_FATE_REFUSED };
+enum kc_fate {
+    KC_FATE_OPEN,
+    KC_FATE_ACCEPTED,
+    KC_FATE_REFUSED
+};
 
 struct kc_handed {
     int64_t first, last; /* offsets */
@@ -33,8 +37,8 @@ void kc_window_deinit(struct kc_window *w);
 /* Notes a message as handed out; the answer will come under the number returned. */
 uint32_t kc_window_push(struct kc_window *w, int64_t first, int64_t last, uint32_t records);
 
-/* Notes an answer. Accepted messages at the front move the position and leave. Gives the number of
- * records that were answered so; 0 when no answer was due under that number. */
+/* Notes an answer. Accepted messages at the front move the position and leave. Gives the number
+ * of records that were answered so; 0 when no answer was due under that number. */
 uint32_t kc_window_settle(struct kc_window *w, uint32_t number, bool is_accepted);
 
 /* The oldest refused message, or NULL. */
@@ -46,7 +50,8 @@ enum kc_seen {
     KC_KNOWN, /* handed out and not refused: skip it */
     KC_AGAIN, /* refused: hand out again, under *number, up to *last */
 };
-enum kc_seen kc_window_look(const struct kc_window *w, int64_t offset, uint32_t *number, int64_t *last);
+enum kc_seen kc_window_look(const struct kc_window *w, int64_t offset, uint32_t *number,
+                            int64_t *last);
 
 /* A refused message is handed out again. */
 void kc_window_again(struct kc_window *w, uint32_t number);

@@ -16,12 +16,12 @@
 #include <string.h>
 
 /* A queue that stays in the cache is faster than a long one, and bounds what is in flight. */
-#define QUEUE_RECORDS 20000
-#define QUEUE_KBYTES 65536
+#define QUEUE_RECORDS     20000
+#define QUEUE_KBYTES      65536
 #define MESSAGE_MAX_BYTES 67108864 /* the broker is the judge of what is too large */
-#define POLL_MS 100
-#define FULL_WAIT_MS 50   /* looked at again even if nobody said that there is room */
-#define MISSING_TOPIC_MS 3000 /* how long a topic that nobody knows may still turn up */
+#define POLL_MS           100
+#define FULL_WAIT_MS      50   /* looked at again even if nobody said that there is room */
+#define MISSING_TOPIC_MS  3000 /* how long a topic that nobody knows may still turn up */
 
 struct kc_writer {
     rd_kafka_t *rk;
@@ -42,7 +42,8 @@ static struct kc_writer *writer_of(void *opaque)
 static void note_failure(struct kc_writer *w, struct kc_record *r, rd_kafka_resp_err_t code,
                          uint8_t stored)
 {
-    r->error = (int16_t)(atomic_load(&w->health.is_refused) ? RD_KAFKA_RESP_ERR__AUTHENTICATION : code);
+    r->error = (int16_t)(atomic_load(&w->health.is_refused) ? RD_KAFKA_RESP_ERR__AUTHENTICATION
+                                                            : code);
     r->stored = stored;
     r->offset = KC_NO_OFFSET;
     r->timestamp = KC_NO_TIME;
@@ -75,7 +76,8 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
     w->reported(r);
 }
 
-/* Nothing that waits will ever be sent: a refused sign-in is told at once, not at the time-out. */
+/* Nothing that waits will ever be sent: a refused sign-in is told at once, not at the time-out.
+ */
 static void fail_if_refused(struct kc_writer *w)
 {
     if (atomic_load(&w->health.is_refused) && rd_kafka_outq_len(w->rk) > 0)
@@ -130,7 +132,8 @@ static rd_kafka_conf_t *build_conf(const struct kc_writer_conf *conf, struct kc_
     return rk_conf;
 }
 
-bool kc_writer_open(struct kc_writer **out, const struct kc_writer_conf *conf, struct kc_error *err)
+bool kc_writer_open(struct kc_writer **out, const struct kc_writer_conf *conf,
+                    struct kc_error *err)
 {
     char why[512];
     struct kc_writer *w = kc_new0(struct kc_writer);
@@ -172,7 +175,8 @@ static rd_kafka_headers_t *native_headers(const struct kc_headers *headers)
     rd_kafka_headers_t *native = rd_kafka_headers_new(headers->count);
     for (size_t i = 0; i < headers->count; i++) {
         const struct kc_header *h = &headers->list[i];
-        rd_kafka_header_add(native, h->name.p, (ssize_t)h->name.len, h->value.p, (ssize_t)h->value.len);
+        rd_kafka_header_add(native, h->name.p, (ssize_t)h->name.len, h->value.p,
+                            (ssize_t)h->value.len);
     }
     return native;
 }
@@ -210,12 +214,13 @@ static rd_kafka_resp_err_t produce_with_all(struct kc_writer *w, rd_kafka_topic_
     return code;
 }
 
-static rd_kafka_resp_err_t produce(struct kc_writer *w, rd_kafka_topic_t *topic, struct kc_record *r)
+static rd_kafka_resp_err_t produce(struct kc_writer *w, rd_kafka_topic_t *topic,
+                                   struct kc_record *r)
 {
     if (r->headers || r->timestamp)
         return produce_with_all(w, topic, r);
-    if (rd_kafka_produce(topic, r->partition, 0, unconst(r->value), r->value_len, r->key, r->key_len,
-                         r) == 0)
+    if (rd_kafka_produce(topic, r->partition, 0, unconst(r->value), r->value_len, r->key,
+                         r->key_len, r) == 0)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     return rd_kafka_last_error();
 }

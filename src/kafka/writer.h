@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* writer.h - one librdkafka producer and the thread that serves its delivery reports.
  *
- * Private to kafka/producer.c. A writer that met a fatal error (an idempotent producer's state on
- * the broker is gone) takes nothing more; the producer then opens another one. */
+ * Private to kafka/producer.c. A writer that met a fatal error (an idempotent producer's state
+ * on the broker is gone) takes nothing more; the producer then opens another one. */
 #ifndef KC_KAFKA_WRITER_H
 #define KC_KAFKA_WRITER_H
 
@@ -32,10 +32,12 @@ bool kc_writer_open(struct kc_writer **out, const struct kc_writer_conf *conf,
  * refuses the name: rd_kafka_last_error() says why. Any thread. */
 rd_kafka_topic_t *kc_writer_topic(struct kc_writer *w, const char *name);
 
-/* Hands a record to librdkafka; its memory stays the caller's and must live until the report. Waits
- * while the queue is full. False when it was refused at once: then the record says why, and no
- * report will come. topic may be NULL, which refuses with rd_kafka_last_error(). Any thread. */
-bool kc_writer_put(struct kc_writer *w, rd_kafka_topic_t *topic, struct kc_record *r) KC_MUST_CHECK;
+/* Hands a record to librdkafka; its memory stays the caller's and must live until the report.
+ * Waits while the queue is full. False when it was refused at once: then the record says why,
+ * and no report will come. topic may be NULL, which refuses with rd_kafka_last_error(). Any
+ * thread. */
+bool kc_writer_put(struct kc_writer *w, rd_kafka_topic_t *topic,
+                   struct kc_record *r) KC_MUST_CHECK;
 
 bool kc_writer_is_fatal(struct kc_writer *w);
 struct kc_health *kc_writer_health(struct kc_writer *w);

@@ -31,7 +31,8 @@ static uint32_t *find(const struct kc_written_table *t, const char *topic, int32
         if (t->buckets[i] == 0)
             return &t->buckets[i];
         const struct kc_written *row = &t->list[t->buckets[i] - 1];
-        if (row->partition == partition && (row->topic == topic || strcmp(row->topic, topic) == 0))
+        if (row->partition == partition &&
+            (row->topic == topic || strcmp(row->topic, topic) == 0))
             return &t->buckets[i];
     }
 }
@@ -46,14 +47,15 @@ static void grow(struct kc_written_table *t)
         *find(t, t->list[i].topic, t->list[i].partition) = (uint32_t)i + 1;
 }
 
-struct kc_written *kc_written_row(struct kc_written_table *t, const char *topic, int32_t partition)
+struct kc_written *kc_written_row(struct kc_written_table *t, const char *topic,
+                                  int32_t partition)
 {
     if (t->count >= t->bucket_count / 2)
         grow(t);
     uint32_t *bucket = find(t, topic, partition);
     if (*bucket == 0) {
-        t->list[t->count] = (struct kc_written){ topic, partition, KC_NO_OFFSET, KC_NO_TIME,
-                                                 KC_NO_OFFSET };
+        t->list[t->count] =
+            (struct kc_written){ topic, partition, KC_NO_OFFSET, KC_NO_TIME, KC_NO_OFFSET };
         *bucket = (uint32_t)++t->count;
     }
     return &t->list[*bucket - 1];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* entry.h - an entry point: what the component can do, whatever drives it.
  *
- * It reads its settings from the step, does no I/O of its own towards the orchestrator, and speaks
- * through outlets. A new one is a file in component/ and a line in its table. */
+ * It reads its settings from the step, does no I/O of its own towards the orchestrator, and
+ * speaks through outlets. A new one is a file in component/ and a line in its table. */
 #ifndef KC_RUNTIME_ENTRY_H
 #define KC_RUNTIME_ENTRY_H
 
@@ -11,7 +11,10 @@
 #include "runtime/outlet.h"
 #include "runtime/step.h"
 
-enum kc_kind { KC_TRIGGER, KC_ACTION };
+enum kc_kind {
+    KC_TRIGGER,
+    KC_ACTION
+};
 
 /* A member of a message's body, as a flow builder's mapper shows it. */
 struct kc_member {
@@ -35,15 +38,15 @@ struct kc_entry {
     /* Reads the step's settings and opens the clients. Does not wait for a broker. */
     bool (*open)(void **self, const struct kc_step *step, struct kc_error *err);
 
-    /* An action takes one message, borrowed for the call, and answers through the outlet from any
-     * thread, during the call or later; the outlet is its own until it has said end. It waits while
-     * too much is on the way. Called by one thread at a time.
-     * A trigger gets no message and returns after it has said end. */
+    /* An action takes one message, borrowed for the call, and answers through the outlet from
+     * any thread, during the call or later; the outlet is its own until it has said end. It
+     * waits while too much is on the way. Called by one thread at a time. A trigger gets no
+     * message and returns after it has said end. */
     void (*process)(void *self, struct kc_message *message, struct kc_outlet *outlet);
 
     /* The end is near: a trigger hands out nothing new and ends when all is answered, within
-     * drain_ms. An action goes on until its caller has no more; with drain_ms 0 it answers all that
-     * it has with errors, at once. Any thread; again with a shorter time is fine. */
+     * drain_ms. An action goes on until its caller has no more; with drain_ms 0 it answers all
+     * that it has with errors, at once. Any thread; again with a shorter time is fine. */
     void (*stop)(void *self, int drain_ms);
 
     /* After all ends were said. NULL is fine. */

@@ -3,7 +3,8 @@
 
 #include "runtime/json.h"
 
-void kc_event_data(struct kc_buf *out, struct kc_text first, const char *id, struct kc_text body)
+void kc_event_data(struct kc_buf *out, struct kc_text first, const char *id,
+                   struct kc_text body)
 {
     kc_buf_puts(out, "{\"event\":\"data\",");
     kc_buf_text(out, first);

@@ -12,10 +12,11 @@
 #include <yyjson.h>
 
 /* A tree takes 16 bytes a value; the densest text has a value every second byte. */
-#define TREE_FREE_BYTES ((size_t)8 * 1024 * 1024) /* any text may have a tree of this size … */
-#define TREE_PER_BYTE 4                           /* … and a large one this much a byte */
+#define TREE_FREE_BYTES ((size_t)8 * 1024 * 1024) /* any text may have a tree of this size … \
+                                                   */
+#define TREE_PER_BYTE   4                         /* … and a large one this much a byte */
 #define TREE_KEEP_BYTES ((size_t)4 * 1024 * 1024) /* kept for the next text */
-#define NESTING_MAX 16                            /* of what we write ourselves */
+#define NESTING_MAX     16                        /* of what we write ourselves */
 
 struct kc_json_reader {
     char *tree; /* owned; holds the last document */
@@ -106,7 +107,8 @@ static void say_why(const yyjson_read_err *why, size_t len, struct kc_error *err
         kc_error_set(err, KC_INPUT_TOO_LARGE, 0,
                      "too many JSON values in %zu bytes: split the message", len);
     else
-        kc_error_set(err, KC_INPUT, 0, "not valid JSON: %s at byte %zu", why->msg, why->pos + 1);
+        kc_error_set(err, KC_INPUT, 0, "not valid JSON: %s at byte %zu", why->msg,
+                     why->pos + 1);
 }
 
 const struct kc_value *kc_json_read(struct kc_json_reader *r, char *text, size_t len,
@@ -122,7 +124,8 @@ const struct kc_value *kc_json_read(struct kc_json_reader *r, char *text, size_t
         say_why(&why, len, err);
         return NULL;
     }
-    yyjson_val *root = yyjson_doc_get_root(doc); /* the doc itself lies in r->tree: nothing to free */
+    yyjson_val *root =
+        yyjson_doc_get_root(doc); /* the doc itself lies in r->tree: nothing to free */
     if (is_too_deep(root)) {
         kc_error_set(err, KC_INPUT, 0, "nested deeper than %d levels", KC_JSON_DEPTH_MAX);
         return NULL;
@@ -172,7 +175,8 @@ struct kc_text kc_value_text(const struct kc_value *v)
     }
 }
 
-bool kc_value_int(const struct kc_value *v, bool may_be_text, int64_t min, int64_t max, int64_t *out)
+bool kc_value_int(const struct kc_value *v, bool may_be_text, int64_t min, int64_t max,
+                  int64_t *out)
 {
     enum kc_value_type type = kc_value_type(v);
     if (type != KC_IS_NUMBER && !(may_be_text && type == KC_IS_STRING))
@@ -275,7 +279,8 @@ static void add(struct kc_json_writer *w, struct kc_text key, yyjson_mut_val *va
         yyjson_mut_arr_append(parent, value);
 }
 
-static void open_container(struct kc_json_writer *w, struct kc_text key, yyjson_mut_val *container)
+static void open_container(struct kc_json_writer *w, struct kc_text key,
+                           yyjson_mut_val *container)
 {
     assert(w->depth < NESTING_MAX);
     add(w, key, container);

@@ -8,8 +8,8 @@
 
 static const char BOM[] = "\xef\xbb\xbf";
 
-bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *text, size_t len,
-                     struct kc_error *err)
+bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *text,
+                     size_t len, struct kc_error *err)
 {
     *m = (struct kc_message){ .text = text, .text_len = len };
     size_t skip = len >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
@@ -85,8 +85,8 @@ void kc_message_id(char out[KC_ID_SIZE])
     uint64_t seed = process_seed();
     uint64_t n = atomic_fetch_add_explicit(&counter, 1, memory_order_relaxed);
     uint64_t half[2] = { mix(seed + n * UINT64_C(0x9e3779b97f4a7c15)), mix(seed) ^ n };
-    half[0] = (half[0] & ~UINT64_C(0xf000)) | 0x4000;                        /* version 4 */
-    half[1] = (half[1] & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);        /* variant */
+    half[0] = (half[0] & ~UINT64_C(0xf000)) | 0x4000;                 /* version 4 */
+    half[1] = (half[1] & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62); /* variant */
     char *p = out;
     for (int i = 0; i < 32; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20)

@@ -9,9 +9,9 @@
 #include "runtime/json.h"
 
 struct kc_message {
-    char *text;                 /* owned; taken by setting it to NULL */
+    char *text; /* owned; taken by setting it to NULL */
     size_t text_len;
-    const struct kc_value *id;  /* NULL when absent, as all below but body */
+    const struct kc_value *id; /* NULL when absent, as all below but body */
     const struct kc_value *headers;
     const struct kc_value *body;
     const struct kc_value *passthrough;
@@ -19,10 +19,10 @@ struct kc_message {
     bool is_skipped; /* an "end" or "error" of our own output, piped in */
 };
 
-/* Reads a message whose text (with its padding) becomes the message's own, in any case. An object
- * without a `body` is the body itself; `event` and `inReplyTo` are ignored. */
-bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *text, size_t len,
-                     struct kc_error *err) KC_MUST_CHECK;
+/* Reads a message whose text (with its padding) becomes the message's own, in any case. An
+ * object without a `body` is the body itself; `event` and `inReplyTo` are ignored. */
+bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *text,
+                     size_t len, struct kc_error *err) KC_MUST_CHECK;
 
 void kc_message_deinit(struct kc_message *m);
 

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /* outlet.h - what a transport gives an entry point to speak through.
  *
- * An action gets an outlet per message and says `end` to it exactly once; a trigger gets one for
- * its whole life. `data` is asynchronous: it is answered by its ack, once, when the orchestrator
- * has the message or has refused it. No offset is committed, and no incoming message acknowledged,
- * before the acks it depends on. Back-pressure is the bounded number of unanswered `data`. */
+ * An action gets an outlet per message and says `end` to it exactly once; a trigger gets one
+ * for its whole life. `data` is asynchronous: it is answered by its ack, once, when the
+ * orchestrator has the message or has refused it. No offset is committed, and no incoming
+ * message acknowledged, before the acks it depends on. Back-pressure is the bounded number of
+ * unanswered `data`. */
 #ifndef KC_RUNTIME_OUTLET_H
 #define KC_RUNTIME_OUTLET_H
 
 #include "base/error.h"
 #include "base/text.h"
 
-/* Answers `count` messages at once, by the tags they were given out with. Any thread, never from
- * inside data(); must not block. */
+/* Answers `count` messages at once, by the tags they were given out with. Any thread, never
+ * from inside data(); must not block. */
 struct kc_ack {
     void (*settle)(void *arg, const uint64_t *tags, size_t count, bool is_accepted);
     void *arg;
@@ -23,24 +24,26 @@ struct kc_outlet {
 };
 
 struct kc_outlet_ops {
-    /* Hands over a message with this body (JSON text, borrowed). May wait while the transport is
-     * full. ack is NULL where nobody needs the answer; otherwise it outlives the outlet. */
-    void (*data)(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack, uint64_t tag);
+    /* Hands over a message with this body (JSON text, borrowed). May wait while the transport
+     * is full. ack is NULL where nobody needs the answer; otherwise it outlives the outlet. */
+    void (*data)(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack,
+                 uint64_t tag);
 
-    /* Tells of a failure. details is a JSON array (borrowed) or absent: wrong fields by pointer, or
-     * failed records. */
+    /* Tells of a failure. details is a JSON array (borrowed) or absent: wrong fields by
+     * pointer, or failed records. */
     void (*error)(struct kc_outlet *o, const struct kc_error *err, struct kc_text details);
 
     /* Nothing more comes for this message (action) or at all (trigger). */
     void (*end)(struct kc_outlet *o);
 
-    /* Waits up to wait_ms until there is room for more. Triggers ask between two rounds, for they
-     * must go on polling and never wait in data(); what was handed over before is sent off now. */
+    /* Waits up to wait_ms until there is room for more. Triggers ask between two rounds, for
+     * they must go on polling and never wait in data(); what was handed over before is sent off
+     * now. */
     bool (*has_room)(struct kc_outlet *o, int wait_ms);
 };
 
-static inline void kc_outlet_data(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack,
-                                  uint64_t tag)
+static inline void kc_outlet_data(struct kc_outlet *o, struct kc_text body,
+                                  const struct kc_ack *ack, uint64_t tag)
 {
     o->ops->data(o, body, ack, tag);
 }

@@ -68,7 +68,8 @@ static void *run(void *arg)
         kc_log(KC_WARN, "drain_time_over");
         ask(true);
         if (!wait_for_signal(GRACE_MS))
-            kc_log(KC_ERROR, "ended_unfinished", KC_S("left", "what was not answered or committed"));
+            kc_log(KC_ERROR, "ended_unfinished",
+                   KC_S("left", "what was not answered or committed"));
     }
     _exit(EX_UNAVAILABLE);
 }

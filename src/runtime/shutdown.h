@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* shutdown.h - SIGTERM and SIGINT, once for the whole process.
  *
- * The first asks for an orderly end; when that takes longer than it may, or at a second signal, the
- * process ends all the same: what was not settled comes again. */
+ * The first asks for an orderly end; when that takes longer than it may, or at a second signal,
+ * the process ends all the same: what was not settled comes again. */
 #ifndef KC_RUNTIME_SHUTDOWN_H
 #define KC_RUNTIME_SHUTDOWN_H
 

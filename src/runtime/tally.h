@@ -14,8 +14,9 @@ struct kc_tally {
     _Atomic uint64_t records; /* stored in Kafka, or handed to the orchestrator */
     _Atomic uint64_t bytes;   /* of their keys and values */
     _Atomic uint64_t errors;
-    _Atomic int64_t lag;     /* records still to be read; -1 while unknown or where it means nothing */
-    _Atomic int exit_code;   /* of the worst error so far */
+    _Atomic int64_t
+        lag; /* records still to be read; -1 while unknown or where it means nothing */
+    _Atomic int exit_code; /* of the worst error so far */
 };
 
 void kc_tally_add(struct kc_tally *t, uint64_t records, uint64_t bytes);

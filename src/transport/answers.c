@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define OPEN_MAX 4096 /* lines being answered: more than an entry point takes, so that bad lines pass */
+#define OPEN_MAX                                                                               \
+    4096 /* lines being answered: more than an entry point takes, so that bad lines pass */
 #define WAIT_MS 1000
 
 struct answer {
@@ -46,7 +47,8 @@ static void answer_free(struct answer *answer)
 
 /* --- the outlet --- */
 
-static void say_data(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack, uint64_t tag)
+static void say_data(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack,
+                     uint64_t tag)
 {
     struct answer *answer = answer_of(o);
     char id[KC_ID_SIZE];
@@ -134,7 +136,8 @@ void kc_answers_free(struct kc_answers *a)
     free(a);
 }
 
-struct kc_outlet *kc_answers_open(struct kc_answers *a, uint64_t line, const struct kc_value *id)
+struct kc_outlet *kc_answers_open(struct kc_answers *a, uint64_t line,
+                                  const struct kc_value *id)
 {
     struct answer *answer = kc_new0(struct answer);
     answer->outlet.ops = &answer_ops;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* answers.h - the answers to the lines of stdin, in the order of the lines.
  *
- * Lines are processed side by side; what is said to one waits until all before it have ended. */
+ * Lines are processed side by side; what is said to one waits until all before it have ended.
+ */
 #ifndef KC_TRANSPORT_ANSWERS_H
 #define KC_TRANSPORT_ANSWERS_H
 
@@ -17,9 +18,10 @@ struct kc_answers *kc_answers_new(struct kc_output *output, struct kc_tally *tal
                                   void (*on_final)(void *arg), void *arg);
 void kc_answers_free(struct kc_answers *a); /* after kc_answers_wait(); NULL is fine */
 
-/* The outlet of the next line; id is NULL where its message has none or could not be read. Waits
- * while too many are open. It is gone when end was said to it. One thread. */
-struct kc_outlet *kc_answers_open(struct kc_answers *a, uint64_t line, const struct kc_value *id);
+/* The outlet of the next line; id is NULL where its message has none or could not be read.
+ * Waits while too many are open. It is gone when end was said to it. One thread. */
+struct kc_outlet *kc_answers_open(struct kc_answers *a, uint64_t line,
+                                  const struct kc_value *id);
 
 /* Waits until all have ended and are in the output. */
 void kc_answers_wait(struct kc_answers *a);

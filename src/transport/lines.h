@@ -29,8 +29,8 @@ void kc_lines_deinit(struct kc_lines *l);
 char *kc_lines_room(struct kc_lines *l, size_t *len);
 void kc_lines_add(struct kc_lines *l, size_t len);
 
-/* The next line; false when its end is not there yet. At the end of the stream, what has no newline
- * is the last line. */
+/* The next line; false when its end is not there yet. At the end of the stream, what has no
+ * newline is the last line. */
 bool kc_lines_next(struct kc_lines *l, bool is_end, struct kc_line *line);
 
 #endif

@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES ((size_t)64 * 1024) /* enough to be written without waiting for more */
-#define ROOM_BYTES ((size_t)512 * 1024)
-#define KEEP_BYTES ((size_t)4 * 1024 * 1024) /* a larger buffer is given back */
-#define WAIT_MS 1000
+#define ROOM_BYTES  ((size_t)512 * 1024)
+#define KEEP_BYTES  ((size_t)4 * 1024 * 1024) /* a larger buffer is given back */
+#define WAIT_MS     1000
 
 /* Lines, and the messages among them that are to be answered. */
 struct block {
@@ -37,8 +37,8 @@ struct kc_output {
     pthread_t thread;
 
     pthread_mutex_t lock;
-    pthread_cond_t more; /* there is something to write */
-    pthread_cond_t less; /* something was written */
+    pthread_cond_t more;  /* there is something to write */
+    pthread_cond_t less;  /* something was written */
     struct block filling; /* needs lock */
     struct block writing; /* writer only */
     bool is_due;          /* what is there is to be written now; needs lock */

@@ -24,8 +24,8 @@ void kc_output_end(struct kc_output *o);
 /* The same end for a line that is to be answered, by that ack, once it is written. */
 void kc_output_end_with(struct kc_output *o, const struct kc_ack *ack, uint64_t tag);
 
-/* Sends off what is there, and waits up to wait_ms until there is room. Lines can be put in even
- * where there is none: who can wait, waits. */
+/* Sends off what is there, and waits up to wait_ms until there is room. Lines can be put in
+ * even where there is none: who can wait, waits. */
 bool kc_output_has_room(struct kc_output *o, int wait_ms);
 
 /* Waits until everything was written or the reader is gone. */

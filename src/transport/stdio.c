@@ -6,8 +6,9 @@
  *            writer  the output's
  *            others  the entry point's: they speak through outlets
  * Queues     answers  open lines, in order; full: main waits
- *            output   bytes to be written; full: an action's answers wait, a trigger takes nothing
- * Shutdown   stop() wakes main: it reads no more, has the lines it holds answered, and returns */
+ *            output   bytes to be written; full: an action's answers wait, a trigger takes
+ * nothing Shutdown   stop() wakes main: it reads no more, has the lines it holds answered, and
+ * returns */
 #include "transport/transport.h"
 
 #include "base/alloc.h"
@@ -39,7 +40,7 @@ struct stdio {
 
     struct kc_answers *answers; /* an action's */
 
-    struct kc_outlet outlet; /* a trigger's */
+    struct kc_outlet outlet;  /* a trigger's */
     const struct kc_ack *ack; /* a trigger's, once it has handed out anything */
     struct kc_pending *pending;
     pthread_t acks;
@@ -77,7 +78,11 @@ static void on_final_error(void *self)
 
 /* --- reading lines --- */
 
-enum outcome { GOT_BYTES, AT_END, STOPPED };
+enum outcome {
+    GOT_BYTES,
+    AT_END,
+    STOPPED
+};
 
 static enum outcome read_more(struct stdio *s)
 {
@@ -131,8 +136,10 @@ static void too_long(const struct stdio *s, struct kc_error *err)
                  s->env->body_max);
 }
 
-/* Reads lines until the input ends or we are to stop; lines that are here are handled either way. */
-static void for_each_line(struct stdio *s, void (*handle)(struct stdio *s, const struct kc_line *line))
+/* Reads lines until the input ends or we are to stop; lines that are here are handled either
+ * way. */
+static void for_each_line(struct stdio *s,
+                          void (*handle)(struct stdio *s, const struct kc_line *line))
 {
     enum outcome outcome = GOT_BYTES;
     struct kc_line line;
@@ -189,7 +196,8 @@ static struct stdio *stdio_of(struct kc_outlet *o)
     return (struct stdio *)(void *)((char *)o - offsetof(struct stdio, outlet));
 }
 
-static void say_data(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack, uint64_t tag)
+static void say_data(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack,
+                     uint64_t tag)
 {
     struct stdio *s = stdio_of(o);
     char id[KC_ID_SIZE];
@@ -226,8 +234,8 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
 
 static const struct kc_outlet_ops trigger_ops = { say_data, say_error, say_end, has_room };
 
-static bool read_ack(struct stdio *s, const struct kc_value *root, uint64_t *tag, bool *is_accepted,
-                     struct kc_error *err)
+static bool read_ack(struct stdio *s, const struct kc_value *root, uint64_t *tag,
+                     bool *is_accepted, struct kc_error *err)
 {
     const struct kc_value *ack = kc_value_get(root, "ack");
     const struct kc_value *nack = kc_value_get(root, "nack");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* transport.h - a way to drive one entry point: a pair of pipes, later an HTTP port or a queue. */
+/* transport.h - a way to drive one entry point: a pair of pipes, later an HTTP port or a queue.
+ */
 #ifndef KC_TRANSPORT_TRANSPORT_H
 #define KC_TRANSPORT_TRANSPORT_H
 

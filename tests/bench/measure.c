@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* measure.c - runs a command and tells on fd 3 what it cost: wall, user and system seconds, peak
- * kilobytes. Everything else of the command stays as it is, its exit code too. */
+/* measure.c - runs a command and tells on fd 3 what it cost: wall, user and system seconds,
+ * peak kilobytes. Everything else of the command stays as it is, its exit code too. */
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

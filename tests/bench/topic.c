@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* topic.c - what the bench asks of the server: `topic create NAME PARTITIONS` waits until it can be
- * written to; `topic count NAME PARTITIONS` prints how many records lie between its ends. */
+/* topic.c - what the bench asks of the server: `topic create NAME PARTITIONS` waits until it
+ * can be written to; `topic count NAME PARTITIONS` prints how many records lie between its
+ * ends. */
 #include "support/witness.h"
 
 #include <stdio.h>
