@@ -474,6 +474,14 @@ struct run run_component(const char *const args[], const struct process_options 
     return finish(component_start(args, options), input, wait_ms);
 }
 
+void assert_exit(const struct run *run, int exit_code)
+{
+    if (run->end.exit_code != exit_code) {
+        print_error("exit code %d in place of %d\n", run->end.exit_code, exit_code);
+        fail_with_output(run->process, "ended wrongly");
+    }
+}
+
 void run_free(struct run *run)
 {
     process_free(run->process);

@@ -97,6 +97,8 @@ struct run run_process(const char *const argv[], const struct process_options *o
                        const char *input, int wait_ms);
 struct run run_component(const char *const args[], const struct process_options *options,
                          const char *input, int wait_ms);
+/* Fails with all that was printed when the run ended otherwise. */
+void assert_exit(const struct run *run, int exit_code);
 void run_free(struct run *run);
 
 #endif
