@@ -18,8 +18,7 @@ struct kc_buf {
     bool is_full;
 };
 
-#define KC_BUF_UNBOUNDED ((size_t)1 << 40) /* where the content is ours and bounded elsewhere  \
-                                            */
+#define KC_BUF_UNBOUNDED ((size_t)1 << 40) /* where the content is bounded elsewhere */
 
 void kc_buf_init(struct kc_buf *b, size_t max_bytes);
 void kc_buf_deinit(struct kc_buf *b);

@@ -55,6 +55,8 @@ bool kc_option_belongs(const struct kc_option *o, const char *command)
     if (!o->commands)
         return true;
     size_t len = strlen(command);
+    if (len == 0)
+        return false; /* no command is named: only what stands everywhere */
     for (const char *at = o->commands; (at = strstr(at, command)); at += len) {
         if ((at == o->commands || at[-1] == ' ') && (at[len] == '\0' || at[len] == ' '))
             return true;

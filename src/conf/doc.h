@@ -9,8 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-#define KC_DOC_MAX_BYTES (1024 * 1024) /* certificates fit many times; nothing else is large   \
-                                        */
+#define KC_DOC_MAX_BYTES (1024 * 1024) /* certificates fit many times */
 
 struct kc_doc; /* opaque */
 

@@ -12,8 +12,7 @@
 #include <yyjson.h>
 
 /* A tree takes 16 bytes a value; the densest text has a value every second byte. */
-#define TREE_FREE_BYTES ((size_t)8 * 1024 * 1024) /* any text may have a tree of this size … \
-                                                   */
+#define TREE_FREE_BYTES ((size_t)8 * 1024 * 1024) /* any text may have such a tree … */
 #define TREE_PER_BYTE   4                         /* … and a large one this much a byte */
 #define TREE_KEEP_BYTES ((size_t)4 * 1024 * 1024) /* kept for the next text */
 #define NESTING_MAX     16                        /* of what we write ourselves */

@@ -8,9 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define OPEN_MAX                                                                               \
-    4096 /* lines being answered: more than an entry point takes, so that bad lines pass */
-#define WAIT_MS 1000
+#define OPEN_MAX 4096 /* open lines: more than an entry point takes, so that bad ones pass */
+#define WAIT_MS  1000
 
 struct answer {
     struct kc_outlet outlet; /* first: callers know nothing else */
