@@ -115,9 +115,9 @@ int kc_command_run(const struct kc_options *o)
         if (!name)
             kc_error_set(&err, KC_CONFIG, 0, "run what: produce or consume?");
         else
-            kc_error_set(&err, KC_CONFIG, 0, "there is no entry point '%s'; %s%s", name,
-                         nearest ? "did you mean " : "there are produce and consume",
-                         nearest ? nearest : "");
+            kc_error_set(&err, KC_CONFIG, 0, "there is no entry point '%s'; %s%s%s", name,
+                         nearest ? "did you mean '" : "there are produce and consume",
+                         nearest ? nearest : "", nearest ? "'?" : "");
         return kc_usage_error(o, &err);
     }
     if (entry->kind == KC_ACTION && (o->count || o->until_end || o->acks_on_stdin)) {

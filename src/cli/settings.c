@@ -33,14 +33,24 @@ static bool add_file(struct kc_doc *doc, const char *path, const char *option,
     return false;
 }
 
-/* Fields that both tables lack go to the step's, whose reader names the nearest. */
+/* A name that both tables lack goes to the one with a name near to it, whose reader says so. */
+static bool is_meant_for_credentials(const struct kc_entry *entry, struct kc_text key)
+{
+    if (kc_field_find(entry->fields, key))
+        return false;
+    return kc_field_find(kc_credentials_fields, key) ||
+           (kc_field_nearest(kc_credentials_fields, key) &&
+            !kc_field_nearest(entry->fields, key));
+}
+
 static bool add_set(struct kc_settings *s, const struct kc_entry *entry, const char *set,
                     struct kc_error *err)
 {
     struct kc_text key = { set, strcspn(set, "=") };
-    const struct kc_field *credential = kc_field_find(kc_credentials_fields, key);
-    bool is_credential = credential && !kc_field_find(entry->fields, key);
-    if (is_credential && credential->secret) {
+    bool is_credential = is_meant_for_credentials(entry, key);
+    const struct kc_field *credential =
+        is_credential ? kc_field_find(kc_credentials_fields, key) : NULL;
+    if (credential && credential->secret) {
         kc_error_set(
             err, KC_CONFIG, 0,
             "--set %s: a secret would stand in the process list; put it into --credentials "
