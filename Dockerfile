@@ -8,7 +8,10 @@ FROM $DEBIAN AS build
 WORKDIR /kafka-component
 # The libraries change seldom, so they are a layer of their own.
 COPY scripts/deps scripts/deps
-RUN apt-get update -qq \
+# Lines of apt.conf that reaching the mirror takes: a proxy, or a snapshot whose lists are old.
+ARG APT_CONF=
+RUN printf '%s\n' "$APT_CONF" >/etc/apt/apt.conf.d/90build \
+ && apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
         ca-certificates make libsasl2-modules-gssapi-mit \
  && scripts/deps build build/deps/build.mk
