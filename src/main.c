@@ -3,7 +3,6 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "component/entries.h"
-#include "runtime/shutdown.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +53,6 @@ int main(int argc, char **argv)
     struct kc_error err = { 0 };
     if (!kc_options_parse(&o, argc, argv, &err) || !init_log(&o, &err))
         return kc_usage_error(&o, &err);
-    kc_shutdown_block();
 
     const struct kc_command *command = o.words[0] ? kc_command_find(o.words[0]) : NULL;
     const struct kc_entry *entry = o.words[0] && o.words[1] ? kc_entry_find(o.words[1]) : NULL;

@@ -6,6 +6,7 @@
 #include "cli/run.h"
 #include "component/entries.h"
 #include "kafka/embedded.h"
+#include "runtime/shutdown.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -115,6 +116,7 @@ static void say_what_next(void)
 
 int kc_command_demo(const struct kc_options *o)
 {
+    kc_shutdown_block();
     struct kc_error err = { 0 };
     struct kc_embedded *broker = NULL;
     int code;

@@ -106,6 +106,7 @@ static int run_entry(const struct kc_options *o, const struct kc_entry *entry)
 
 int kc_command_run(const struct kc_options *o)
 {
+    kc_shutdown_block();
     struct kc_error err = { 0 };
     const char *name = o->words[1];
     const struct kc_entry *entry = name ? kc_entry_find(name) : NULL;
