@@ -87,9 +87,9 @@ static bool is_too_deep(yyjson_val *root)
     size_t left[KC_JSON_DEPTH_MAX]; /* values still to come in each open container */
     size_t depth = 0;
     for (yyjson_val *v = root;; v++) {
+        if (unsafe_yyjson_is_ctn(v) && depth == KC_JSON_DEPTH_MAX)
+            return true;
         if (unsafe_yyjson_is_ctn(v) && unsafe_yyjson_get_len(v) > 0) {
-            if (depth == KC_JSON_DEPTH_MAX)
-                return true;
             left[depth++] = unsafe_yyjson_get_len(v) * (yyjson_is_obj(v) ? 2 : 1);
             continue;
         }
