@@ -101,16 +101,14 @@ static const char *pointer_part(struct kc_text name, char out[PART_SIZE])
 }
 
 static void fault_unknown(const struct reading *in, struct kc_text name,
-                          const char *const *known)
+                          const char *const *known, const char *else_say)
 {
     char part[PART_SIZE];
     const char *nearest = kc_text_nearest(name, known);
     if (nearest)
         FAULT(in, pointer_part(name, part), "unknown; did you mean '%s'?", nearest);
     else
-        FAULT(in, pointer_part(name, part),
-              "unknown; a record has key, value, headers, partition, "
-              "timestamp, topic, keyEncoding, valueEncoding");
+        FAULT(in, pointer_part(name, part), "unknown; %s", else_say);
 }
 
 /* --- a record's members --- */
@@ -251,16 +249,13 @@ static bool read_bytes(const struct kc_value *v, bool may_be_null, struct kc_tex
     return kc_value_type(v) == KC_IS_STRING;
 }
 
-static void add_header(const struct reading *in, struct kc_headers *headers,
-                       struct kc_text name, const struct kc_value *v)
+/* False where the value is none that a header can have. */
+static bool add_header(struct kc_headers *headers, struct kc_text name,
+                       const struct kc_value *v)
 {
-    char part[PART_SIZE], pointer[PART_SIZE + 16];
     struct kc_header *h = &headers->list[headers->count++];
     h->name = name;
-    if (read_bytes(v, true, &h->value))
-        return;
-    snprintf(pointer, sizeof(pointer), "/headers%s", pointer_part(name, part));
-    FAULT(in, pointer, "must be text, null, {\"base64\": \"…\"}, or an array of those");
+    return read_bytes(v, true, &h->value);
 }
 
 /* The space that the headers of an object or array need at most. */
@@ -277,10 +272,26 @@ static size_t count_headers(const struct kc_value *v)
     return n;
 }
 
+/* "repeated": ["a", "b"] */
+static void read_repeated_header(const struct reading *in, struct kc_text name,
+                                 const struct kc_value *values, struct kc_headers *headers)
+{
+    char part[PART_SIZE], pointer[PART_SIZE + 32];
+    const struct kc_value *v = kc_value_first(values);
+    size_t count = kc_value_count(values);
+    for (size_t i = 0; i < count; i++, v = kc_value_next(v)) {
+        if (add_header(headers, name, v))
+            continue;
+        snprintf(pointer, sizeof(pointer), "/headers%s/%zu", pointer_part(name, part), i);
+        FAULT(in, pointer, "must be text, null, or {\"base64\": \"…\"}");
+    }
+}
+
 /* {"name": "value", "repeated": ["a", "b"]} */
 static void read_header_object(const struct reading *in, const struct kc_value *v,
                                struct kc_headers *headers)
 {
+    char part[PART_SIZE], pointer[PART_SIZE + 16];
     const struct kc_value *name = kc_value_first(v);
     for (size_t i = kc_value_count(v); i > 0; i--) {
         const struct kc_value *value = kc_value_of(name);
@@ -288,33 +299,39 @@ static void read_header_object(const struct reading *in, const struct kc_value *
         if (has_nul(text)) {
             FAULT(in, "/headers", "a header's name must not hold a NUL character");
         } else if (kc_value_type(value) == KC_IS_ARRAY) {
-            const struct kc_value *e = kc_value_first(value);
-            for (size_t k = kc_value_count(value); k > 0; k--, e = kc_value_next(e))
-                add_header(in, headers, text, e);
-        } else {
-            add_header(in, headers, text, value);
+            read_repeated_header(in, text, value, headers);
+        } else if (!add_header(headers, text, value)) {
+            snprintf(pointer, sizeof(pointer), "/headers%s", pointer_part(text, part));
+            FAULT(in, pointer, "must be text, null, {\"base64\": \"…\"}, or an array of those");
         }
         name = kc_value_next(value);
     }
+}
+
+static void fault_pair(const struct reading *in, size_t index, const char *member,
+                       const char *says)
+{
+    char pointer[64];
+    snprintf(pointer, sizeof(pointer), "/headers/%zu%s", index, member);
+    FAULT(in, pointer, "%s", says);
 }
 
 /* [["name", "value"], …] */
 static void read_header_pairs(const struct reading *in, const struct kc_value *v,
                               struct kc_headers *headers)
 {
-    char pointer[64];
     const struct kc_value *pair = kc_value_first(v);
     size_t count = kc_value_count(v);
     for (size_t i = 0; i < count; i++, pair = kc_value_next(pair)) {
         struct kc_text name = KC_NO_TEXT;
-        snprintf(pointer, sizeof(pointer), "/headers/%zu", i);
-        if (kc_value_type(pair) != KC_IS_ARRAY || kc_value_count(pair) != 2 ||
-            !read_bytes(kc_value_first(pair), false, &name))
-            FAULT(in, pointer, "must be [name, value]");
+        if (kc_value_type(pair) != KC_IS_ARRAY || kc_value_count(pair) != 2)
+            fault_pair(in, i, "", "must be [name, value]");
+        else if (!read_bytes(kc_value_first(pair), false, &name))
+            fault_pair(in, i, "/0", "must be text, or {\"base64\": \"…\"}");
         else if (has_nul(name))
-            FAULT(in, pointer, "a header's name must not hold a NUL character");
-        else
-            add_header(in, headers, name, kc_value_next(kc_value_first(pair)));
+            fault_pair(in, i, "/0", "a header's name must not hold a NUL character");
+        else if (!add_header(headers, name, kc_value_next(kc_value_first(pair))))
+            fault_pair(in, i, "/1", "must be text, null, or {\"base64\": \"…\"}");
     }
 }
 
@@ -359,23 +376,21 @@ static void read_record(const struct reading *in, const struct kc_value *v, stru
         FAULT(in, "", "must be an object with a value, this is %s", kc_value_type_name(v));
         return;
     }
-    struct kc_text unknown[4]; /* told after it is clear that the record was not consumed */
-    size_t unknown_count = 0;
     const struct kc_value *name = kc_value_first(v);
     for (size_t i = kc_value_count(v); i > 0; i--) {
         enum member m = find_member(kc_value_text(name));
         if (m < MEMBERS)
             members[m] = kc_value_of(name);
-        else if (unknown_count < sizeof(unknown) / sizeof(unknown[0]))
-            unknown[unknown_count++] = kc_value_text(name);
+        else
+            fault_unknown(in, kc_value_text(name), member_names,
+                          "a record has key, value, headers, partition, timestamp, topic, "
+                          "keyEncoding, valueEncoding");
         name = kc_value_next(kc_value_of(name));
     }
-    for (size_t i = 0; i < unknown_count; i++)
-        fault_unknown(in, unknown[i], member_names);
 
     bool was_consumed = members[OFFSET] != NULL; /* where it was is not where it goes */
     if (members[TIMESTAMP_TYPE] && !was_consumed)
-        fault_unknown(in, KC_LIT("timestampType"), member_names);
+        FAULT(in, "/timestampType", "belongs to a record that was read, beside its offset");
     read_key(in, members[KEY], members[KEY_ENCODING], r);
     read_value(in, members[VALUE], members[VALUE_ENCODING], r);
     if (members[HEADERS])
@@ -397,7 +412,8 @@ static const struct kc_value *find_messages(const struct reading *in,
         if (kc_text_is(kc_value_text(name), "messages"))
             messages = kc_value_of(name);
         else
-            fault_unknown(in, kc_value_text(name), known);
+            fault_unknown(in, kc_value_text(name), known,
+                          "beside messages there is nothing: it belongs into a record");
         name = kc_value_next(kc_value_of(name));
     }
     if (kc_value_type(messages) != KC_IS_ARRAY)
