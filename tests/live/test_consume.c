@@ -325,19 +325,20 @@ static void only_what_was_written_is_committed(void **state)
     const char *topic = witness_new_topic(witness, 1, NULL);
     witness_write_numbers(witness, topic, 1, 0, 20000);
     struct process *p = start_consume(topic, "unread", ARGS(FROM_START));
-    /* Nobody reads: the pipe fills. The commit of what fits into it comes after a few seconds.
-     */
+    int64_t lines = 0;
+    while (lines < 3000 && process_line(p, WAIT_MS))
+        lines++;
+    /* Nobody reads on: the pipe fills. A commit comes all the same, after a few seconds. */
     int64_t committed, deadline = now_ms() + WAIT_MS;
     while ((committed = witness_committed(witness, "unread", topic, 0)) <= 0)
         assert_true(now_ms() < deadline);
     process_signal(p, SIGKILL);
-    int64_t lines = 0;
     while (process_line(p, WAIT_MS))
         lines++;
     print_message("%lld lines written, %lld committed\n", (long long)lines,
                   (long long)committed);
     assert_in_range(committed, 1, lines);
-    assert_in_range(lines, 1, 19999);
+    assert_in_range(lines, 3000, 19999);
     process_free(p);
 }
 
@@ -501,8 +502,7 @@ static void partitions_go_from_hand_to_hand_without_loss_or_repetition(void **st
             while (process_is_running(first))
                 by_first += tally_lines(&tally, first, ALL, 5);
             by_first += tally_lines(&tally, first, ALL, 0);
-            assert_int_equal(process_wait(first, 0).exit_code, 0);
-            process_free(first);
+            finish(first, 0);
             first = NULL;
         }
     }
@@ -525,10 +525,11 @@ static void a_broker_that_comes_back_is_read_on(void **state)
     kafka_restart(kafka);
     witness_write_numbers(witness, topic, 1, 1, 1);
     json_t *event;
-    while (event = event_next(p, WAIT_MS * 2), strcmp(event_str(event, "event"), "error") == 0)
-        json_decref(event); /* that it was away may be said */
-    assert_event_str(event, "body.value", "1");
-    json_decref(event);
+    for (bool is_new = false; !is_new; json_decref(event)) {
+        event = event_next(p, WAIT_MS * 2); /* an error may be said, and the first come again */
+        is_new = strcmp(event_str(event, "event"), "data") == 0 &&
+                 strcmp(event_str(event, "body.value"), "1") == 0;
+    }
     terminate(p, 0);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* only.c - KC_TEST_ONLY='a_slow_*' runs the tests of a program whose names match, and no others. */
+/* only.c - KC_TEST_ONLY='a_slow_*' runs the tests of a program whose names match, and no
+ * others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

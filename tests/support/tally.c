@@ -42,6 +42,8 @@ int64_t tally_lines(struct tally *t, struct process *p, int64_t max, int wait_ms
         if (strcmp(event_str(event, "event"), "data") == 0) {
             tally_add(t, strtoll(event_str(event, "body.value"), NULL, 10));
             taken++;
+        } else if (strcmp(event_str(event, "event"), "error") == 0) {
+            print_message("said: %s\n", event_str(event, "error.message"));
         }
         json_decref(event);
     }

@@ -136,11 +136,25 @@ static void must_topics(const rd_kafka_topic_result_t **results, size_t count, c
         must(rd_kafka_topic_result_error(results[i]), what, topic);
 }
 
+/* Asks the broker, which also refreshes what librdkafka remembers of the topic. 0: not there.
+ */
+static int partition_count(struct witness *w, const char *topic)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(w->rk, topic, NULL);
+    must(rd_kafka_metadata(w->rk, 0, rkt, &metadata, WAIT_MS), "metadata of", topic);
+    int count = metadata->topics[0].err ? 0 : metadata->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(rkt);
+    return count;
+}
+
 static bool is_readable(struct witness *w, const char *topic, int partition)
 {
     int64_t low, high;
-    return rd_kafka_query_watermark_offsets(w->rk, topic, partition, &low, &high, 1000) ==
-           RD_KAFKA_RESP_ERR_NO_ERROR;
+    return partition_count(w, topic) > partition &&
+           rd_kafka_query_watermark_offsets(w->rk, topic, partition, &low, &high, 1000) ==
+               RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static void wait_readable(struct witness *w, const char *topic, int partitions)
@@ -432,18 +446,6 @@ void witness_write_transaction(struct witness *w, const char *topic, const char 
 
 /* --- Reading --- */
 
-static int partition_count(struct witness *w, const char *topic)
-{
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_topic_t *rkt = rd_kafka_topic_new(w->rk, topic, NULL);
-    must(rd_kafka_metadata(w->rk, 0, rkt, &metadata, WAIT_MS), "metadata of", topic);
-    must(metadata->topics[0].err, "metadata of", topic);
-    int count = metadata->topics[0].partition_cnt;
-    rd_kafka_metadata_destroy(metadata);
-    rd_kafka_topic_destroy(rkt);
-    return count;
-}
-
 static void describe(struct witness_record *record, const rd_kafka_message_t *message)
 {
     rd_kafka_timestamp_type_t type;
@@ -485,6 +487,8 @@ struct witness_records witness_read(struct witness *w, const char *topic)
                                  "read_committed", "fetch.wait.max.ms", "50",
                                  "fetch.queue.backoff.ms", "10", "check.crcs", "true"));
     int partitions = partition_count(w, topic), ended = 0;
+    if (partitions == 0)
+        fail_test("witness: there is no '%s'", topic);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
     for (int i = 0; i < partitions; i++)
         rd_kafka_topic_partition_list_add(list, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
