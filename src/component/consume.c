@@ -283,6 +283,7 @@ static void on_forget(void *arg, uint32_t slot)
 static bool wait_until_answered(struct consume *self, int wait_ms)
 {
     int64_t by_ms = kc_now_ms() + wait_ms;
+    (void)kc_outlet_has_room(self->outlet, 0); /* sends off what it was handed */
     pthread_mutex_lock(&self->lock);
     size_t open;
     while ((open = kc_consumer_counts(self->consumer).unanswered) > 0 &&
