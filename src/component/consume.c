@@ -267,6 +267,8 @@ static void on_trouble(void *arg, const struct kc_error *err, bool is_final)
 {
     struct consume *self = arg;
     self->is_over |= is_final;
+    if (is_final)
+        kc_tally_fail(self->tally, err->code);
     kc_outlet_error(self->outlet, err, KC_NO_TEXT);
 }
 
@@ -385,6 +387,7 @@ static void say_what_is_left(struct consume *self)
     kc_error_set(&err, KC_STOPPED, 0,
                  "%zu messages of '%s' were handed out and not answered; they come again",
                  kc_consumer_counts(self->consumer).unanswered, self->conf.topic);
+    kc_tally_fail(self->tally, KC_STOPPED);
     kc_outlet_error(self->outlet, &err, KC_NO_TEXT);
 }
 

@@ -7,15 +7,15 @@ void kc_tally_add(struct kc_tally *t, uint64_t records, uint64_t bytes)
     atomic_fetch_add_explicit(&t->bytes, bytes, memory_order_relaxed);
 }
 
-void kc_tally_exit(struct kc_tally *t, int exit_code)
+void kc_tally_error(struct kc_tally *t)
 {
+    atomic_fetch_add_explicit(&t->errors, 1, memory_order_relaxed);
+}
+
+void kc_tally_fail(struct kc_tally *t, enum kc_code code)
+{
+    int exit_code = kc_class_exit(kc_code_class(code));
     int seen = atomic_load(&t->exit_code);
     while (exit_code > seen && !atomic_compare_exchange_weak(&t->exit_code, &seen, exit_code))
         continue;
-}
-
-void kc_tally_error(struct kc_tally *t, enum kc_code code)
-{
-    atomic_fetch_add_explicit(&t->errors, 1, memory_order_relaxed);
-    kc_tally_exit(t, kc_class_exit(kc_code_class(code)));
 }

@@ -20,7 +20,8 @@ struct kc_tally {
 };
 
 void kc_tally_add(struct kc_tally *t, uint64_t records, uint64_t bytes);
-void kc_tally_error(struct kc_tally *t, enum kc_code code);
-void kc_tally_exit(struct kc_tally *t, int exit_code); /* the highest wins */
+void kc_tally_error(struct kc_tally *t); /* one more; it may yet be made good */
+void kc_tally_fail(struct kc_tally *t,
+                   enum kc_code code); /* will not be: the highest exit code wins */
 
 #endif

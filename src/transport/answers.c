@@ -62,7 +62,8 @@ static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc
     struct answer *answer = answer_of(o);
     struct kc_answers *a = answer->all;
     kc_event_error(&answer->text, kc_buf_peek(&answer->first), err, details);
-    kc_tally_error(a->tally, err->code);
+    kc_tally_error(a->tally);
+    kc_tally_fail(a->tally, err->code);
     enum kc_class class = kc_code_class(err->code);
     if (class == KC_CLASS_AUTH || class == KC_CLASS_CONFIG)
         a->on_final(a->arg);

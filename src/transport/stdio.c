@@ -60,7 +60,8 @@ static void wake(struct stdio *s)
 static void stop(void *self, int drain_ms)
 {
     struct stdio *s = self;
-    wake(s);
+    if (s->answers) /* an action; a trigger's acks are read for as long as it waits for some */
+        wake(s);
     s->env->entry->stop(s->entry, drain_ms);
 }
 
@@ -217,7 +218,7 @@ static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc
     struct stdio *s = stdio_of(o);
     kc_event_error(kc_output_begin(s->output), KC_NO_TEXT, err, details);
     kc_output_end(s->output);
-    kc_tally_error(s->env->step.tally, err->code);
+    kc_tally_error(s->env->step.tally); /* the entry point knows which of them stay */
 }
 
 static void say_end(struct kc_outlet *o)
@@ -250,6 +251,12 @@ static bool read_ack(struct stdio *s, const struct kc_value *root, uint64_t *tag
     return false;
 }
 
+static void refuse_ack(struct stdio *s, const struct kc_error *err)
+{
+    kc_outlet_error(&s->outlet, err, KC_NO_TEXT);
+    kc_tally_fail(s->env->step.tally, err->code);
+}
+
 static void handle_ack(struct stdio *s, const struct kc_line *line)
 {
     struct kc_error err = { 0 };
@@ -257,7 +264,7 @@ static void handle_ack(struct stdio *s, const struct kc_line *line)
     bool is_accepted;
     if (line->is_too_long) {
         too_long(s, &err);
-        kc_outlet_error(&s->outlet, &err, KC_NO_TEXT);
+        refuse_ack(s, &err);
         return;
     }
     char *text = copy_line(line->text);
@@ -266,7 +273,7 @@ static void handle_ack(struct stdio *s, const struct kc_line *line)
         s->ack->settle(s->ack->arg, &tag, 1, is_accepted);
     } else {
         kc_error_wrap(&err, "line %llu of stdin", (unsigned long long)line->number);
-        kc_outlet_error(&s->outlet, &err, KC_NO_TEXT);
+        refuse_ack(s, &err);
     }
     free(text);
 }
