@@ -174,6 +174,7 @@ static void write_settings(const struct kafka_server *server,
           "num.network.threads=2\n"
           "num.io.threads=3\n"
           "log.cleaner.enable=false\n"
+          "log.retention.ms=-1\n" /* tests write timestamps of years ago */
           "controlled.shutdown.enable=false\n",
           f);
     for (const char *const *p = options->properties; p && *p; p++)

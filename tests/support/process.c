@@ -317,7 +317,7 @@ void process_close_stdout(struct process *p)
     close_end(&p->out);
 }
 
-/* The next whole line, or the rest when stdout has ended. NULL: there is none yet. */
+/* The next whole line. NULL: there is none yet. */
 static const char *next_line(struct process *p)
 {
     struct pile *pile = &p->out_pile;
@@ -325,13 +325,13 @@ static const char *next_line(struct process *p)
         return NULL;
     const char *start = pile->text + pile->taken;
     const char *newline = memchr(start, '\n', pile->size - pile->taken);
-    if (!newline && p->out >= 0)
+    if (!newline)
         return NULL;
-    size_t length = newline ? (size_t)(newline - start) : pile->size - pile->taken;
+    size_t length = (size_t)(newline - start);
     free(p->line);
     p->line = strndup(start, length);
     assert_non_null(p->line);
-    pile->taken += length + (newline ? 1 : 0);
+    pile->taken += length + 1;
     return p->line;
 }
 

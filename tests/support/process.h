@@ -60,8 +60,8 @@ size_t process_stuff(struct process *p, const void *bytes, size_t size, int sett
 void process_close_stdin(struct process *p);
 void process_close_stdout(struct process *p); /* as a reader that goes away does */
 
-/* The next line of stdout without its newline: a loan until the next call. NULL at the end of
- * stdout; fails at the deadline. */
+/* The next whole line of stdout without its newline: a loan until the next call. NULL at the
+ * end of stdout, where half a line may be left in process_stdout(); fails at the deadline. */
 const char *process_line(struct process *p, int wait_ms);
 
 /* The same, but NULL at the deadline too. */
