@@ -156,6 +156,21 @@ static bool is_lost_with_writer(const struct kc_record *r)
     }
 }
 
+/* Refused by what librdkafka knows of the topic, which may be out of date: a topic, a partition
+ * or a right that came since is to count at once. */
+static bool is_refused_by_memory(const struct kc_record *r)
+{
+    switch ((int)r->error) {
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        return !r->was_asked;
+    default:
+        return false;
+    }
+}
+
 static size_t choose(struct kc_batch *b, bool (*which)(const struct kc_record *))
 {
     size_t n = 0;
@@ -227,6 +242,33 @@ static bool has_time(const struct kc_producer *p, const struct kc_batch *b)
     return kc_now_ms() - b->started_ms < p->conf.timeout_ms / 2;
 }
 
+static void ask_about(struct kc_producer *p, const char *name, int wait_ms)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic = wait_ms > 0 ? kc_writer_topic(p->main, name) : NULL;
+    if (!topic)
+        return;
+    if (!rd_kafka_metadata(kc_writer_client(p->main), 0, topic, &metadata, wait_ms))
+        rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(topic);
+}
+
+/* Asks the brokers about the topics of the chosen records, once for a run of the same topic. */
+static void refresh_memory(struct kc_producer *p, struct kc_batch *b)
+{
+    const char *asked = NULL;
+    int64_t until_ms = kc_now_ms() + METADATA_MS; /* for all: other answers wait */
+    for (size_t i = 0; i < b->count; i++) {
+        struct kc_record *r = &b->records[i];
+        if (!r->is_again)
+            continue;
+        r->was_asked = true;
+        if (!asked || strcmp(asked, topic_of(r)) != 0)
+            ask_about(p, topic_of(r), kc_ms_until(until_ms, METADATA_MS));
+        asked = topic_of(r);
+    }
+}
+
 /* Sends again what may still get in; false when the batch is as it will stay. */
 static bool send_again(struct kc_producer *p, struct kc_batch *b)
 {
@@ -241,6 +283,9 @@ static bool send_again(struct kc_producer *p, struct kc_batch *b)
     } else if (kc_writer_is_fatal(p->main) || p->reopened_ms > b->started_ms) {
         n = choose(b, is_lost_with_writer);
         w = n > 0 && ensure_main(p) ? p->main : NULL;
+    } else if ((n = choose(b, is_refused_by_memory)) > 0) {
+        refresh_memory(p, b);
+        w = p->main;
     }
     if (n == 0 || !w)
         return false;
@@ -323,26 +368,6 @@ static void read_low_watermarks(struct kc_producer *p, struct kc_batch *batches)
     kc_written_deinit(&all);
 }
 
-/* After a refusal librdkafka fails the topic until it hears of it again: we ask, so that a
- * right that was granted counts at once. */
-static void ask_after_refusal(struct kc_producer *p, const struct kc_batch *b)
-{
-    const struct kc_record *refused = NULL;
-    for (size_t i = 0; i < b->count && !refused; i++) {
-        if (b->records[i].error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-            refused = &b->records[i];
-    }
-    if (!refused)
-        return;
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_topic_t *topic = kc_writer_topic(p->main, topic_of(refused));
-    if (!topic)
-        return;
-    if (!rd_kafka_metadata(kc_writer_client(p->main), 0, topic, &metadata, METADATA_MS))
-        rd_kafka_metadata_destroy(metadata);
-    rd_kafka_topic_destroy(topic);
-}
-
 /* --- answers thread: its loop --- */
 
 /* The finished batches, oldest first; NULL when the time is over or everything is. */
@@ -386,7 +411,6 @@ static void answer(struct kc_producer *p, struct kc_batch *batches)
     while (batches) {
         struct kc_batch *b = batches;
         batches = b->next;
-        ask_after_refusal(p, b);
         b->done(b); /* may free it */
         pthread_mutex_lock(&p->lock);
         p->outstanding--;

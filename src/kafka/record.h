@@ -42,6 +42,7 @@ struct kc_record {
     uint8_t stored;    /* afterwards: enum kc_stored */
     bool is_again;     /* chosen to be sent once more */
     bool was_alone;    /* it was sent in a request of its own */
+    bool was_asked;    /* the brokers were asked about its topic after a refusal */
 };
 
 /* A record that was read: a loan until the consumer's next take. */
