@@ -34,7 +34,7 @@ char *kc_buf_reserve(struct kc_buf *b, size_t len)
         return NULL;
     }
     size_t wanted = b->len + len;
-    if (wanted > b->cap) {
+    if (wanted > b->cap || !b->data) {
         size_t cap = b->cap ? b->cap : FIRST_BYTES;
         while (cap < wanted)
             cap *= 2;
