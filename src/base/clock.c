@@ -80,8 +80,11 @@ static bool read_date(const char **s, struct tm *tm)
         !literal(s, '-') || !digits(s, 2, &tm->tm_mday))
         return false;
     static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    int year = tm->tm_year;
+    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (tm->tm_mon < 1 || tm->tm_mon > 12 || tm->tm_mday < 1 ||
-        tm->tm_mday > days[tm->tm_mon - 1])
+        tm->tm_mday > days[tm->tm_mon - 1] ||
+        (tm->tm_mon == 2 && tm->tm_mday == 29 && !is_leap))
         return false;
     tm->tm_year -= 1900;
     tm->tm_mon -= 1;
