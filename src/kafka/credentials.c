@@ -111,6 +111,19 @@ static void check_sign_in(const struct kc_credentials *c, struct kc_faults *faul
                       mechanisms[c->mechanism].name);
 }
 
+/* Brackets enclose the whole of an IPv6 address, or there are none. */
+static bool has_stray_bracket(struct kc_text b)
+{
+    const char *open = memrchr(b.p, '[', b.len);
+    const char *close = memchr(b.p, ']', b.len);
+    if (!open && !close)
+        return false;
+    if (open != b.p || !close || close == open + 1)
+        return true;
+    size_t behind = b.len - (size_t)(close + 1 - b.p);
+    return behind > 0 && (close[1] != ':' || memchr(close + 1, ']', behind));
+}
+
 /* "host", "host:port", "[::1]:port", "::1". Appends it with its port. */
 static bool add_broker(struct kc_buf *list, struct kc_text b)
 {
@@ -122,7 +135,7 @@ static bool add_broker(struct kc_buf *list, struct kc_text b)
     const char *close = memchr(b.p, ']', b.len);
     const char *colon = memrchr(b.p, ':', b.len);
     bool is_bare_ipv6 = !close && colon && memchr(b.p, ':', (size_t)(colon - b.p));
-    if (b.len == 0 || b.len > 260 || colon == b.p)
+    if (b.len == 0 || b.len > 260 || colon == b.p || has_stray_bracket(b))
         return false;
     if (list->len)
         kc_buf_puts(list, ",");
