@@ -13,6 +13,9 @@
 /* Beyond, finding out whether names repeat costs more than the plainer form saves. */
 #define HEADERS_AS_OBJECT_MAX 32
 
+/* A value stands within a message, its body, its messages and a record: 4 levels more. */
+#define VALUE_DEPTH_MAX (KC_JSON_DEPTH_MAX - 4)
+
 const struct kc_member kc_consume_out[] = {
     { "value", "string", true, "Value",
       "As text; base64 where it is none, then valueEncoding says so; null for a tombstone",
@@ -92,7 +95,8 @@ static void put_bytes(struct kc_body_writer *w, struct kc_text name,
 }
 
 /* A value that is JSON becomes part of the message, on one line. The text `null` stays a text:
- * as null it would be a tombstone. */
+ * as null it would be a tombstone. So does what is nested so deep that nobody, produce
+ * included, would read the message. */
 static bool put_json(struct kc_body_writer *w, struct kc_text value)
 {
     struct kc_error ignored = { 0 };
@@ -101,7 +105,7 @@ static bool put_json(struct kc_body_writer *w, struct kc_text value)
         return false;
     memcpy(copy, value.p, value.len);
     const struct kc_value *v = kc_json_read(w->reader, copy, value.len, &ignored);
-    if (!v || kc_value_type(v) == KC_IS_NULL)
+    if (!v || kc_value_type(v) == KC_IS_NULL || kc_value_is_deeper(v, VALUE_DEPTH_MAX))
         return false;
     struct kc_buf b;
     kc_buf_init(&b, KC_BUF_UNBOUNDED);

@@ -82,12 +82,13 @@ static void make_room(struct kc_json_reader *r, size_t text_len)
 }
 
 /* One pass over the values, which stand in memory in the order of the text. */
-static bool is_too_deep(yyjson_val *root)
+static bool is_deeper(yyjson_val *root, size_t levels)
 {
     size_t left[KC_JSON_DEPTH_MAX]; /* values still to come in each open container */
     size_t depth = 0;
+    assert(levels <= KC_JSON_DEPTH_MAX);
     for (yyjson_val *v = root;; v++) {
-        if (unsafe_yyjson_is_ctn(v) && depth == KC_JSON_DEPTH_MAX)
+        if (unsafe_yyjson_is_ctn(v) && depth == levels)
             return true;
         if (unsafe_yyjson_is_ctn(v) && unsafe_yyjson_get_len(v) > 0) {
             left[depth++] = unsafe_yyjson_get_len(v) * (yyjson_is_obj(v) ? 2 : 1);
@@ -125,7 +126,7 @@ const struct kc_value *kc_json_read(struct kc_json_reader *r, char *text, size_t
     }
     yyjson_val *root =
         yyjson_doc_get_root(doc); /* the doc itself lies in r->tree: nothing to free */
-    if (is_too_deep(root)) {
+    if (is_deeper(root, KC_JSON_DEPTH_MAX)) {
         kc_error_set(err, KC_INPUT, 0, "nested deeper than %d levels", KC_JSON_DEPTH_MAX);
         return NULL;
     }
@@ -230,6 +231,11 @@ const struct kc_value *kc_value_get(const struct kc_value *object, const char *n
         key = kc_value_next(kc_value_of(key));
     }
     return found;
+}
+
+bool kc_value_is_deeper(const struct kc_value *v, size_t levels)
+{
+    return is_deeper(in(v), levels);
 }
 
 void kc_value_print(const struct kc_value *v, struct kc_buf *out)

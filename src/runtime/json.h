@@ -63,6 +63,9 @@ const struct kc_value *kc_value_of(const struct kc_value *key);
 /* The member of that name, the last where there are several; NULL when absent or no object. */
 const struct kc_value *kc_value_get(const struct kc_value *object, const char *name);
 
+/* Whether arrays and objects are nested in v deeper than that, KC_JSON_DEPTH_MAX at most. */
+bool kc_value_is_deeper(const struct kc_value *v, size_t levels);
+
 /* Appends v as compact JSON. */
 void kc_value_print(const struct kc_value *v, struct kc_buf *out);
 
