@@ -35,6 +35,10 @@ struct kc_doc *kc_doc_parse(struct kc_text text, struct kc_error *err)
         kc_error_set(err, KC_CONFIG, 0, "larger than %d bytes", KC_DOC_MAX_BYTES);
         return NULL;
     }
+    if (text.len > 0 && memchr(text.p, '\0', text.len)) { /* jansson overlooks some */
+        kc_error_set(err, KC_CONFIG, 0, "not valid JSON: it holds a NUL byte");
+        return NULL;
+    }
     json_error_t why;
     json_t *root = json_loadb(text.p, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (!root) {
