@@ -3,9 +3,9 @@
  *
  * Threads    owner   process(): takes records, hands them out, waits for answers
  *            others  the transport's, answering: they settle and wake the owner
- * Queue      unanswered messages, maxInFlight at most; full: nothing is taken, the group is
- * kept Batches    with batchSize > 1 a message collects records of one partition, until it is
- * full, old (batchTimeoutMs), or large */
+ * Queue      unanswered messages, maxInFlight; full: nothing is taken, the group is kept
+ * Batches    with batchSize > 1 a message collects records of one partition, until it is
+ *            full, old (batchTimeoutMs), or large */
 #include "component/entries.h"
 
 #include "base/alloc.h"
@@ -181,6 +181,7 @@ struct consume {
     uint64_t count_max;
     bool until_end;
     bool is_over; /* the consumer will not get any further */
+    bool is_closed; /* an answer that comes now is too late; needs lock */
 
     atomic_bool is_stopping;
     _Atomic int64_t stop_by_ms;
@@ -305,8 +306,9 @@ static void on_drain(void *arg, int wait_ms)
 static void on_settled(void *arg, const uint64_t *tags, size_t count, bool is_accepted)
 {
     struct consume *self = arg;
-    kc_consumer_settle(self->consumer, tags, count, is_accepted);
     pthread_mutex_lock(&self->lock);
+    if (!self->is_closed)
+        kc_consumer_settle(self->consumer, tags, count, is_accepted);
     pthread_cond_signal(&self->answered);
     pthread_mutex_unlock(&self->lock);
 }
@@ -402,6 +404,9 @@ static void process(void *arg, struct kc_message *message, struct kc_outlet *out
     if (!wait_until_answered(self, left_ms))
         say_what_is_left(self);
     atomic_store(&self->tally->lag, kc_consumer_lag(self->consumer));
+    pthread_mutex_lock(&self->lock);
+    self->is_closed = true;
+    pthread_mutex_unlock(&self->lock);
     kc_consumer_close(self->consumer); /* here, since it belongs to this thread and commits */
     self->consumer = NULL;
     kc_outlet_end(outlet);

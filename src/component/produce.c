@@ -3,8 +3,7 @@
  *
  * Threads    callers  process(): read the body, send the batch
  *            answers  the producer's: turn reports into results, say end
- * Queue      what is on the way, IN_FLIGHT_MESSAGES or IN_FLIGHT_BYTES; full: process() waits
- */
+ * Queue      on the way, IN_FLIGHT_MESSAGES or IN_FLIGHT_BYTES; full: process() waits */
 #include "component/entries.h"
 
 #include "base/alloc.h"

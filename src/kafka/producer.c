@@ -2,12 +2,12 @@
 /* producer.c
  *
  * Threads    callers  kc_producer_send(), any number
- *            reports  one per writer: fills in records; the last of a batch queues it as
- * finished answers  looks after what failed, reads low watermarks, calls done() Queue finished
- * reports -> answers; bounded by what callers may have on the way Writers    main      for all;
- * replaced after a fatal error single    one record a request, for batches that the broker
- * found too large as a whole Shutdown   close() lets answers finish what is outstanding, joins
- * it, closes the writers */
+ *            reports  one per writer: fills in records; the last of a batch queues it
+ *            answers  looks after what failed, reads low watermarks, calls done()
+ * Queue      finished  reports -> answers; bounded by what callers may have on the way
+ * Writers    main      for all; replaced after a fatal error
+ *            single    one record a request, for what the broker found too large together
+ * Shutdown   close() lets answers finish what is outstanding, joins it, closes the writers */
 #include "kafka/producer.h"
 
 #include "base/alloc.h"

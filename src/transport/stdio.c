@@ -6,9 +6,8 @@
  *            writer  the output's
  *            others  the entry point's: they speak through outlets
  * Queues     answers  open lines, in order; full: main waits
- *            output   bytes to be written; full: an action's answers wait, a trigger takes
- * nothing Shutdown   stop() wakes main: it reads no more, has the lines it holds answered, and
- * returns */
+ *            output   bytes to write; full: an action's answers wait, a trigger takes none
+ * Shutdown   stop() wakes main: it reads no more, has its lines answered, and returns */
 #include "transport/transport.h"
 
 #include "base/alloc.h"
@@ -305,8 +304,8 @@ static void close_(void *self)
     struct stdio *s = self;
     if (!s)
         return;
+    kc_output_free(s->output); /* first: its thread may still be telling the entry point */
     s->env->entry->close(s->entry);
-    kc_output_free(s->output);
     kc_answers_free(s->answers);
     kc_pending_free(s->pending);
     kc_json_reader_free(s->reader);
