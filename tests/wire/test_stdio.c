@@ -2,6 +2,7 @@
 /* test_stdio.c - the pipes themselves: order, back-pressure, long lines, closed ends, signals;
  * and consume's ways to end and to be answered. */
 #include "support/event.h"
+#include "support/kafka_server.h" /* read_text_file() */
 #include "support/tally.h"
 #include "support/witness.h"
 
@@ -593,6 +594,63 @@ static void an_ack_after_sigterm_still_counts(void **state)
     free(id);
 }
 
+/* It has said what is left, and commits and leaves its group: that takes a moment. */
+static void an_ack_after_the_time_to_end_is_too_late_and_harmless(void **state)
+{
+    (void)state;
+    struct process *p =
+        start_consume(topic_of_numbers(30), ARGS("--ack", "stdin", "--drain-ms", "1"));
+    char *ids[30];
+    for (int64_t n = 0; n < 30; n++)
+        ids[n] = takes_number(p, n);
+    process_signal(p, SIGTERM);
+    json_t *error = event_expect(p, "error", WAIT_MS);
+    assert_event_str(error, "error.code", "stopped");
+    json_decref(error);
+    char acks[30 * 64] = "", *at = acks; /* in one piece: it may be gone before a second one */
+    for (size_t n = 0; n < 30; n++) {
+        at += snprintf(at, 64, "{\"ack\":\"%s\"}\n", ids[n]);
+        free(ids[n]);
+    }
+    process_write(p, acks, (size_t)(at - acks), WAIT_MS);
+    takes_end(p, 69);
+}
+
+static void file_comes_to_hold(const char *path, const char *text)
+{
+    for (int64_t deadline_ms = now_ms() + WAIT_MS;; usleep(10000)) {
+        char *held = read_text_file(path);
+        bool is_there = strstr(held, text);
+        free(held);
+        if (is_there)
+            return;
+        if (now_ms() > deadline_ms)
+            fail_msg("'%s' did not come to %s", text, path);
+    }
+}
+
+/* The same where the line itself is late: a reader who pauses takes it after all. */
+static void a_line_that_is_read_after_the_time_to_end_is_harmless(void **state)
+{
+    (void)state;
+    char log[] = "/tmp/kc-stdio.XXXXXX";
+    close(mkstemp(log));
+    struct process *p =
+        start("consume", topic_of_numbers(10000),
+              ARGS("--set", "groupId=late", "--set", "startFrom=earliest", "--drain-ms", "1"),
+              &(struct process_options){ .err_path = log });
+    wait_until_it_stands_still(p);
+    process_signal(p, SIGTERM);
+    file_comes_to_hold(log, "partitions_revoked"); /* it has given up, and left its group */
+    bool has_ended = false;
+    for (json_t *event; (event = event_next(p, WAIT_MS)); json_decref(event))
+        has_ended = strcmp(event_str(event, "event"), "end") == 0;
+    ends_with(p, 69, WAIT_MS);
+    assert_true(has_ended);
+    process_free(p);
+    unlink(log);
+}
+
 static void count_ends_once_so_many_were_acked(void **state)
 {
     (void)state;
@@ -699,6 +757,8 @@ int main(void)
         stdio_test(what_was_acked_is_committed_and_the_rest_is_not),
         stdio_test(the_end_of_stdin_ends_a_consumer_whose_messages_are_all_answered),
         stdio_test(an_ack_after_sigterm_still_counts),
+        stdio_test(an_ack_after_the_time_to_end_is_too_late_and_harmless),
+        stdio_test(a_line_that_is_read_after_the_time_to_end_is_harmless),
         stdio_test(count_ends_once_so_many_were_acked),
         stdio_test(a_nacked_record_comes_again_and_an_error_event_says_so),
         stdio_test(an_answer_that_fits_nothing_is_an_error_event_and_life_goes_on),
