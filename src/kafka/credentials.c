@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +125,20 @@ static bool has_stray_bracket(struct kc_text b)
     return behind > 0 && (close[1] != ':' || memchr(close + 1, ']', behind));
 }
 
+/* Also "fe80::1%eth0". */
+static bool is_ipv6(struct kc_text b)
+{
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+    const char *zone = memchr(b.p, '%', b.len);
+    size_t len = zone ? (size_t)(zone - b.p) : b.len;
+    if (len >= sizeof(address))
+        return false;
+    memcpy(address, b.p, len);
+    address[len] = '\0';
+    return inet_pton(AF_INET6, address, &parsed) == 1;
+}
+
 /* "host", "host:port", "[::1]:port", "::1". Appends it with its port. */
 static bool add_broker(struct kc_buf *list, struct kc_text b)
 {
@@ -136,6 +151,8 @@ static bool add_broker(struct kc_buf *list, struct kc_text b)
     const char *colon = memrchr(b.p, ':', b.len);
     bool is_bare_ipv6 = !close && colon && memchr(b.p, ':', (size_t)(colon - b.p));
     if (b.len == 0 || b.len > 260 || colon == b.p || has_stray_bracket(b))
+        return false;
+    if (is_bare_ipv6 && !is_ipv6(b))
         return false;
     if (list->len)
         kc_buf_puts(list, ",");
