@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/credentials.h"
+
+#include "kafka/client.h"
+#include "unit/unit.h"
+
+static bool try_read(struct kc_credentials *c, const char *text, struct kc_error *err)
+{
+    char *copy = json(text);
+    struct kc_faults faults;
+    struct kc_doc *doc = kc_doc_parse(kc_text(copy), err);
+    if (!doc)
+        fail_msg("%s: %s", text, err->text);
+    *c = (struct kc_credentials){ 0 };
+    kc_faults_init(&faults);
+    bool ok = kc_credentials_read(c, doc, KC_UNKNOWN_IS_ERROR, &faults);
+    assert_int_equal(ok, kc_faults_none(&faults, KC_CONFIG, err));
+    kc_faults_deinit(&faults);
+    kc_doc_free(doc);
+    free(copy);
+    return ok;
+}
+
+static struct kc_credentials credentials_of(const char *text)
+{
+    struct kc_credentials c;
+    struct kc_error err = { 0 };
+    if (!try_read(&c, text, &err))
+        fail_msg("%s: %s", text, err.text);
+    return c;
+}
+
+static void assert_refused(const char *text, const char *reason)
+{
+    struct kc_credentials c;
+    struct kc_error err = { 0 };
+    if (try_read(&c, text, &err))
+        fail_msg("accepted: %s", text);
+    assert_error(&err, KC_CONFIG, reason);
+    kc_credentials_free(&c);
+}
+
+/* --- brokers --- */
+
+static void assert_brokers(const char *typed, const char *wanted)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "{'mechanism': 'none', 'brokers': '%s'}", typed);
+    struct kc_credentials c = credentials_of(text);
+    assert_string_equal(c.brokers, wanted);
+    kc_credentials_free(&c);
+}
+
+static void assert_no_brokers(const char *typed)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "{'mechanism': 'none', 'brokers': '%s'}", typed);
+    assert_refused(text, "field 'brokers': ");
+}
+
+static void brokers_may_be_separated_as_people_do(void **state)
+{
+    (void)state;
+    assert_brokers("a:1,b:2", "a:1,b:2");
+    assert_brokers("a:1, b:2", "a:1,b:2");
+    assert_brokers("a:1 b:2", "a:1,b:2");
+    assert_brokers("a:1\\nb:2\\r\\nc:3\\n", "a:1,b:2,c:3");
+    assert_brokers(" ,; a:1 ;,\\t b:2 , ", "a:1,b:2");
+}
+
+static void a_broker_without_a_port_has_the_usual_one(void **state)
+{
+    (void)state;
+    assert_brokers("a.example.com", "a.example.com:9092");
+    assert_brokers("a b:1 c", "a:9092,b:1,c:9092");
+    assert_brokers("10.0.0.1", "10.0.0.1:9092");
+}
+
+static void ipv6_addresses_are_understood(void **state)
+{
+    (void)state;
+    assert_brokers("[::1]:9093", "[::1]:9093");
+    assert_brokers("[::1]", "[::1]:9092");
+    assert_brokers("::1", "[::1]:9092");
+    assert_brokers("2001:db8::17 fe80::1", "[2001:db8::17]:9092,[fe80::1]:9092");
+    assert_brokers("fe80::1%eth0", "[fe80::1%eth0]:9092");
+}
+
+static void a_protocol_in_front_is_left_out(void **state)
+{
+    (void)state;
+    assert_brokers("SASL_SSL://a:9093,PLAINTEXT://b", "a:9093,b:9092");
+}
+
+static void ports_reach_from_1_to_65535(void **state)
+{
+    (void)state;
+    assert_brokers("a:1 b:65535", "a:1,b:65535");
+    assert_no_brokers("a:0");
+    assert_no_brokers("a:65536");
+    assert_no_brokers("a:-1");
+    assert_no_brokers("a:http");
+    assert_no_brokers("a:");
+    assert_no_brokers("a:1,b:99999999999999999999");
+    assert_no_brokers("[::1]:0");
+}
+
+static void what_is_no_address_is_refused(void **state)
+{
+    (void)state;
+    assert_no_brokers(":9092");
+    assert_no_brokers("SSL://");
+    assert_no_brokers(" , \\n ");
+    assert_no_brokers("[::1");
+    assert_no_brokers("::1]:9092");
+    assert_no_brokers("[::1]x");
+    assert_no_brokers("[]:9092");
+    assert_no_brokers("a:b:c");
+    assert_no_brokers("a:1:2");
+}
+
+static void an_endless_name_is_refused_and_quoted_in_part(void **state)
+{
+    (void)state;
+    struct kc_credentials c;
+    struct kc_error err = { 0 };
+    char *name = repeated("a", 100000), *text = kc_alloc0(strlen(name) + 100, 1);
+    sprintf(text, "{'mechanism': 'none', 'brokers': '%s'}", name);
+    assert_false(try_read(&c, text, &err));
+    assert_in_range(strlen(err.text), 10, 200);
+    kc_credentials_free(&c);
+    free(text);
+    free(name);
+}
+
+/* --- signing in --- */
+
+#define BROKERS "'brokers': 'a:1'"
+#define ALICE   BROKERS ", 'username': 'alice', 'password': 'hunter2'"
+
+static void without_a_word_it_is_scram_sha_512_over_tls(void **state)
+{
+    (void)state;
+    struct kc_credentials c = credentials_of("{" ALICE "}");
+    assert_int_equal(c.mechanism, KC_SCRAM_SHA_512);
+    assert_int_equal(c.security, KC_SASL_SSL);
+    assert_string_equal(c.client_id, "kafka-component");
+    kc_credentials_free(&c);
+}
+
+static void without_sign_in_it_is_tls(void **state)
+{
+    (void)state;
+    struct kc_credentials c = credentials_of("{" BROKERS ", 'mechanism': 'none'}");
+    assert_int_equal(c.security, KC_SSL);
+    kc_credentials_free(&c);
+}
+
+static void nothing_goes_in_clear_unless_someone_wrote_so(void **state)
+{
+    (void)state;
+    struct kc_credentials c =
+        credentials_of("{" ALICE ", 'securityProtocol': 'SASL_PLAINTEXT'}");
+    assert_int_equal(c.security, KC_SASL_PLAINTEXT);
+    kc_credentials_free(&c);
+    c = credentials_of("{" BROKERS ", 'mechanism': 'none', 'securityProtocol': 'plaintext'}");
+    assert_int_equal(c.security, KC_PLAINTEXT);
+    kc_credentials_free(&c);
+}
+
+static void a_mechanism_is_understood_in_its_spellings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int mechanism;
+    } rows[] = {
+        { "scram-sha-512", KC_SCRAM_SHA_512 },
+        { "SCRAM-SHA-512", KC_SCRAM_SHA_512 },
+        { "SASL/SCRAM-SHA-512", KC_SCRAM_SHA_512 },
+        { "scram-sha-256", KC_SCRAM_SHA_256 },
+        { "SASL/SCRAM-SHA-256", KC_SCRAM_SHA_256 },
+        { "plain", KC_PLAIN },
+        { "SASL/PLAIN", KC_PLAIN },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[200];
+        snprintf(text, sizeof(text), "{" ALICE ", 'mechanism': '%s'}", rows[i].name);
+        struct kc_credentials c = credentials_of(text);
+        assert_int_equal(c.mechanism, rows[i].mechanism);
+        kc_credentials_free(&c);
+    }
+    assert_refused("{" ALICE ", 'mechanism': 'md5'}",
+                   "must be one of scram-sha-512, scram-sha-256, plain, none");
+}
+
+static void who_signs_in_needs_a_name_and_a_password(void **state)
+{
+    (void)state;
+    assert_refused("{" BROKERS "}",
+                   "field 'username': required by mechanism scram-sha-512; field 'password': "
+                   "required by mechanism scram-sha-512");
+    assert_refused("{" BROKERS ", 'username': 'alice', 'mechanism': 'plain'}",
+                   "field 'password': required by mechanism plain");
+}
+
+static void what_contradicts_itself_is_refused(void **state)
+{
+    (void)state;
+    assert_refused("{" BROKERS ", 'mechanism': 'none', 'securityProtocol': 'SASL_SSL'}",
+                   "field 'securityProtocol': SASL_SSL signs in, but mechanism is none");
+    assert_refused("{" ALICE ", 'securityProtocol': 'SSL'}",
+                   "field 'securityProtocol': SSL does not sign in, but a username is given");
+}
+
+static void all_faults_are_told_at_once_and_no_secret(void **state)
+{
+    (void)state;
+    struct kc_credentials c;
+    struct kc_error err = { 0 };
+    assert_false(try_read(&c,
+                          "{'brokers': 'a:0', 'mechanism': 'x', 'pasword': 'hunter2',"
+                          " 'password': 'hunter2', 'caCertificate': 'hunter2'}",
+                          &err));
+    assert_holds(err.text, "'brokers'");
+    assert_holds(err.text, "'mechanism'");
+    assert_holds(err.text, "field 'pasword': unknown; did you mean 'password'?");
+    assert_holds(err.text, "'caCertificate'");
+    assert_lacks(err.text, "hunter2");
+    kc_credentials_free(&c);
+}
+
+/* --- certificates --- */
+
+#define NO_SIGN_IN BROKERS ", 'mechanism': 'none'"
+
+static void a_certificate_pasted_on_one_line_gets_its_lines_back(void **state)
+{
+    (void)state;
+    struct kc_credentials c =
+        credentials_of("{" NO_SIGN_IN ", 'caCertificate': '-----BEGIN "
+                       "CERTIFICATE-----\\\\nMIIB\\\\r\\\\n-----END CERTIFICATE-----'}");
+    assert_string_equal(c.ca_certificate,
+                        "-----BEGIN CERTIFICATE-----\nMIIB\r\n-----END CERTIFICATE-----");
+    kc_credentials_free(&c);
+}
+
+static void a_certificate_with_lines_stays_as_it_is(void **state)
+{
+    (void)state;
+    struct kc_credentials c = credentials_of(
+        "{" NO_SIGN_IN ", 'caCertificate': '-----BEGIN CERTIFICATE-----\\nMI\\\\nIB\\n'}");
+    assert_string_equal(c.ca_certificate, "-----BEGIN CERTIFICATE-----\nMI\\nIB\n");
+    kc_credentials_free(&c);
+}
+
+static void what_is_no_certificate_is_refused(void **state)
+{
+    (void)state;
+    assert_refused("{" NO_SIGN_IN ", 'caCertificate': 'MIIB'}",
+                   "field 'caCertificate': is not a PEM certificate");
+    assert_refused("{" NO_SIGN_IN ", 'caCertificateFile': '/ca.pem', 'caCertificate': "
+                   "'-----BEGIN CERTIFICATE-----'}",
+                   "field 'caCertificateFile': stands beside caCertificate");
+}
+
+/* --- what librdkafka is told --- */
+
+static void assert_property(rd_kafka_conf_t *conf, const char *name, const char *wanted)
+{
+    char value[256] = "";
+    size_t size = sizeof(value);
+    assert_int_equal(rd_kafka_conf_get(conf, name, value, &size), RD_KAFKA_CONF_OK);
+    assert_string_equal(value, wanted);
+}
+
+static void credentials_become_librdkafkas_properties(void **state)
+{
+    (void)state;
+    struct kc_error err = { 0 };
+    struct kc_health health;
+    struct kc_credentials c = credentials_of("{" ALICE ", 'clientId': 'me'}");
+    const struct kc_property own[] = { { "client.id", "mine" }, { NULL, NULL } };
+    kc_health_init(&health);
+    rd_kafka_conf_t *conf = kc_client_conf(&c, own, &health, &err);
+    assert_non_null(conf);
+    assert_property(conf, "security.protocol", "sasl_ssl");
+    assert_property(conf, "sasl.mechanisms", "SCRAM-SHA-512");
+    assert_property(conf, "sasl.username", "alice");
+    assert_property(conf, "bootstrap.servers", "a:1");
+    assert_property(conf, "client.id", "mine"); /* the caller's rows win */
+    assert_property(conf, "enable.ssl.certificate.verification", "true");
+    assert_property(conf, "ssl.endpoint.identification.algorithm", "https");
+    assert_property(conf, "enable.metrics.push", "false");
+    rd_kafka_conf_destroy(conf);
+    kc_health_deinit(&health);
+    kc_credentials_free(&c);
+}
+
+static void a_property_that_librdkafka_refuses_is_named(void **state)
+{
+    (void)state;
+    struct kc_error err = { 0 };
+    struct kc_health health;
+    struct kc_credentials c = credentials_of("{" NO_SIGN_IN "}");
+    const struct kc_property own[] = { { "compression.type", "zip" }, { NULL, NULL } };
+    kc_health_init(&health);
+    assert_null(kc_client_conf(&c, own, &health, &err));
+    assert_error(&err, KC_CONFIG, "compression.codec");
+    kc_health_deinit(&health);
+    kc_credentials_free(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(brokers_may_be_separated_as_people_do),
+        cmocka_unit_test(a_broker_without_a_port_has_the_usual_one),
+        cmocka_unit_test(ipv6_addresses_are_understood),
+        cmocka_unit_test(a_protocol_in_front_is_left_out),
+        cmocka_unit_test(ports_reach_from_1_to_65535),
+        cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(an_endless_name_is_refused_and_quoted_in_part),
+        cmocka_unit_test(without_a_word_it_is_scram_sha_512_over_tls),
+        cmocka_unit_test(without_sign_in_it_is_tls),
+        cmocka_unit_test(nothing_goes_in_clear_unless_someone_wrote_so),
+        cmocka_unit_test(a_mechanism_is_understood_in_its_spellings),
+        cmocka_unit_test(who_signs_in_needs_a_name_and_a_password),
+        cmocka_unit_test(what_contradicts_itself_is_refused),
+        cmocka_unit_test(all_faults_are_told_at_once_and_no_secret),
+        cmocka_unit_test(a_certificate_pasted_on_one_line_gets_its_lines_back),
+        cmocka_unit_test(a_certificate_with_lines_stays_as_it_is),
+        cmocka_unit_test(what_is_no_certificate_is_refused),
+        cmocka_unit_test(credentials_become_librdkafkas_properties),
+        cmocka_unit_test(a_property_that_librdkafka_refuses_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
