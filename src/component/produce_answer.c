@@ -61,16 +61,11 @@ struct group {
     size_t count;
 };
 
-static const char *topic_of(const struct kc_record *r)
-{
-    return r->topic ? r->topic : r->batch->topic;
-}
-
 static bool belongs(const struct group *g, const struct kc_record *r)
 {
     return g->sample->error == r->error && g->sample->stored == r->stored &&
            g->sample->partition == r->partition &&
-           strcmp(topic_of(g->sample), topic_of(r)) == 0;
+           strcmp(kc_record_topic(g->sample), kc_record_topic(r)) == 0;
 }
 
 static struct group *group_failures(const struct kc_batch *b, size_t *count)
@@ -99,7 +94,7 @@ static struct group *group_failures(const struct kc_batch *b, size_t *count)
 static void add_group(struct kc_json_writer *w, const struct group *g, struct numbers *numbers)
 {
     const struct kc_record *r = g->sample;
-    const struct kc_written row = { topic_of(r), r->partition, KC_NO_OFFSET, KC_NO_TIME,
+    const struct kc_written row = { kc_record_topic(r), r->partition, KC_NO_OFFSET, KC_NO_TIME,
                                     KC_NO_OFFSET };
     add_row(w, &row, kc_record_code(r), numbers);
     kc_json_text(w, KC_LIT("errorName"), kc_text(kc_record_code_name(r)));
@@ -181,7 +176,7 @@ static void say_error(const struct kc_batch *b, const struct group *groups, size
     kc_producer_explain(b->producer, groups[0].sample, &err);
     if (b->count > 1)
         kc_error_wrap(&err, "%zu of %zu records failed", b->failed, b->count);
-    kc_error_wrap(&err, "write to '%s'", topic_of(groups[0].sample));
+    kc_error_wrap(&err, "write to '%s'", kc_record_topic(groups[0].sample));
     kc_buf_init(&details, KC_BUF_UNBOUNDED);
     print_list(b, groups, group_count, true, w, &details);
     kc_outlet_error(outlet, &err, kc_buf_peek(&details));

@@ -57,6 +57,8 @@ void kc_producer_send(struct kc_producer *p, struct kc_batch *b);
 void kc_producer_explain(struct kc_producer *p, const struct kc_record *r,
                          struct kc_error *err);
 
+const char *kc_record_topic(const struct kc_record *r); /* its own, or its batch's */
+
 /* The Kafka protocol's code of a failed record, and that code's name. */
 int kc_record_code(const struct kc_record *r);
 const char *kc_record_code_name(const struct kc_record *r);

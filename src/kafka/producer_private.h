@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/* producer_private.h - what producer.c and again.c share. */
+#ifndef KC_KAFKA_PRODUCER_PRIVATE_H
+#define KC_KAFKA_PRODUCER_PRIVATE_H
+
+#include "base/sync.h"
+#include "kafka/producer.h"
+#include "kafka/writer.h"
+
+struct kc_producer {
+    struct kc_writer_conf conf;
+    struct kc_writer *main;   /* needs writers */
+    struct kc_writer *single; /* needs writers; NULL until it is wanted */
+    pthread_rwlock_t writers; /* held for reading while a batch is sent */
+    int64_t reopened_ms;      /* answers only */
+    atomic_bool is_purged;
+
+    pthread_t answers;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct kc_batch *finished; /* newest first; needs lock */
+    size_t outstanding;        /* batches not answered yet; needs lock */
+    bool is_closing;           /* needs lock */
+};
+
+/* Puts all records, or those chosen to be sent again. The batch was given one report more than
+ * records, so that it cannot finish before this is through with it. */
+void kc_put_records(struct kc_batch *b, struct kc_writer *w, bool only_again);
+
+/* --- again.c --- */
+
+/* Sends again what may still get in; false when the batch is as it will stay. */
+bool kc_send_again(struct kc_producer *p, struct kc_batch *b);
+
+#endif
