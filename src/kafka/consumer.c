@@ -330,6 +330,7 @@ static void settle_one(struct kc_consumer *c, uint64_t tag, bool is_accepted)
     if (is_accepted) {
         c->counts.records_accepted += records;
         c->settled += records;
+        p->has_settled = true;
         if (p->backoff_ms && !kc_window_refused(&p->window))
             p->backoff_ms = 0;
     } else {

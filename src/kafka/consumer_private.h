@@ -18,8 +18,9 @@
 /* A partition, at the index of its number. */
 struct kc_part {
     bool is_assigned;
-    bool is_refused; /* needs lock: a message was refused since the last look */
-    bool is_gone;    /* its offset cannot be read any more */
+    bool has_settled; /* needs lock: there is something to commit */
+    bool is_refused;  /* needs lock: a message was refused since the last look */
+    bool is_gone;     /* its offset cannot be read any more */
     bool is_at_end;
     bool is_paused;          /* by us, until retry_at_ms */
     struct kc_window window; /* needs lock */

@@ -23,7 +23,7 @@ static rd_kafka_topic_partition_list_t *moved_positions(struct kc_consumer *c)
     pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < c->part_count; i++) {
         struct kc_part *p = &c->parts[i];
-        if (!p->is_assigned || p->window.position < 0 || p->window.position == p->committed)
+        if (!p->is_assigned || !p->has_settled || p->window.position == p->committed)
             continue;
         rd_kafka_topic_partition_list_add(list, c->topic, (int32_t)i)->offset =
             p->window.position;

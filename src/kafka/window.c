@@ -38,6 +38,8 @@ uint32_t kc_window_push(struct kc_window *w, int64_t first, int64_t last, uint32
 {
     if (w->next - w->front == w->size)
         grow(w);
+    if (w->position < 0)
+        w->position = first;
     *at(w, w->next) = (struct kc_handed){ first, last, records, KC_FATE_OPEN };
     return w->next++;
 }

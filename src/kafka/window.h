@@ -28,7 +28,7 @@ struct kc_window {
     uint32_t size;    /* of the ring, a power of two */
     uint32_t front;   /* sequence number of the oldest message */
     uint32_t next;    /* … and of the one to come */
-    int64_t position; /* everything below it is settled; -1 before anything was */
+    int64_t position; /* everything below it is settled; -1 before anything was handed out */
 };
 
 void kc_window_init(struct kc_window *w);
