@@ -139,13 +139,13 @@ static void a_killed_server_comes_back_with_its_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_listener_takes_the_right_sign_in),
-        cmocka_unit_test(a_wrong_password_is_refused),
-        cmocka_unit_test(another_authority_is_refused),
-        cmocka_unit_test(the_witness_reads_what_it_wrote),
-        cmocka_unit_test(an_aborted_transaction_is_not_read),
-        cmocka_unit_test(committed_offsets_of_a_group_can_be_read),
-        cmocka_unit_test(a_killed_server_comes_back_with_its_data),
+        live_test(every_listener_takes_the_right_sign_in),
+        live_test(a_wrong_password_is_refused),
+        live_test(another_authority_is_refused),
+        live_test(the_witness_reads_what_it_wrote),
+        live_test(an_aborted_transaction_is_not_read),
+        live_test(committed_offsets_of_a_group_can_be_read),
+        live_test(a_killed_server_comes_back_with_its_data),
     };
     return cmocka_run_group_tests_name("live/harness", tests, live_setup, live_teardown);
 }

@@ -38,6 +38,15 @@ int live_teardown(void **state)
     return process_free_all(state);
 }
 
+int live_tidy(void **state)
+{
+    if (kafka && !kafka->process)
+        kafka_restart(kafka);
+    else if (kafka)
+        kafka_thaw(kafka);
+    return process_free_all(state);
+}
+
 /* Keeps the last few texts that were lent. */
 static const char *lend(char *text)
 {

@@ -23,8 +23,10 @@ int live_start(const struct kafka_options *options);
 int live_setup(void **state); /* without options */
 int live_teardown(void **state);
 
-/* A test that leaves no process of its own behind. */
-#define live_test(test) cmocka_unit_test_teardown(test, process_free_all)
+/* A test that leaves no process of its own behind, and the server running, even when it fails.
+ */
+#define live_test(test) cmocka_unit_test_teardown(test, live_tidy)
+int live_tidy(void **state);
 
 /* --- Running the component --- */
 
