@@ -11,6 +11,7 @@
  * in "…" for all that begin so. Of stored records offset, partition, topic and timestamps count
  * only where they are given. A transport is a row in `ways`. */
 #include "support/event.h"
+#include "support/fail.h"
 
 #include "base/error.h"
 #include "kafka/embedded.h"
@@ -278,7 +279,8 @@ static void every_case_expects_one_end_for_each_line(void **state)
         char path[600];
         snprintf(path, sizeof(path), "%s/in.jsonl", c->folder);
         FILE *in = fopen(path, "re");
-        assert_non_null(in);
+        if (!in)
+            fail_test("%s cannot be read", path);
         json_t *events = read_lines(c, "out.jsonl"), *ends = events_of(events, "end");
         char *line = NULL;
         size_t room = 0, end = 0;
