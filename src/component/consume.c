@@ -180,7 +180,7 @@ struct consume {
     int64_t lag_due_ms;
     uint64_t count_max;
     bool until_end;
-    bool is_over; /* the consumer will not get any further */
+    bool is_over;   /* the consumer will not get any further */
     bool is_closed; /* an answer that comes now is too late; needs lock */
 
     atomic_bool is_stopping;
