@@ -42,7 +42,9 @@ static inline uint8_t take_byte(struct kc_text *in)
 
 static inline bool is_equal(struct kc_text a, struct kc_text b)
 {
-    return !a.p == !b.p && a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+    if (!a.p || !b.p)
+        return !a.p && !b.p;
+    return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
 /* A copy of its own on the heap, with zeros behind it, so that the sanitizer sees each byte
