@@ -284,20 +284,6 @@ size_t kc_consumer_take(struct kc_consumer *c, int wait_ms, struct kc_fetched *r
     return given;
 }
 
-bool kc_fetched_header(const struct kc_fetched *r, size_t i, struct kc_header *out)
-{
-    rd_kafka_headers_t *headers;
-    const char *name;
-    const void *value;
-    size_t len;
-    if (rd_kafka_message_headers(r->native, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return false;
-    out->name = kc_text(name);
-    out->value = (struct kc_text){ value, len };
-    return true;
-}
-
 /* --- handing out and settling --- */
 
 uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *first,

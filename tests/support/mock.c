@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mock.h"
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/sync.h"
 #include "component/entries.h"
@@ -84,8 +85,10 @@ int mock_free_all(void **state)
     running = NULL;
     if (!m)
         return 0;
-    while (m->steps)
-        mock_close(m->steps);
+    for (struct mock_step *s = m->steps, *next; s; s = next) {
+        next = s->next; /* closing takes it out of the list */
+        mock_close(s);
+    }
     witness_close(m->witness);
     rd_kafka_mock_cluster_destroy(m->cluster);
     rd_kafka_destroy(m->rk);
@@ -136,9 +139,7 @@ static void note_given(struct mock_step *s, json_t *body, const struct kc_ack *a
 {
     if (s->given_count == s->given_room) {
         s->given_room = s->given_room * 2 + 64;
-        s->given = realloc(s->given, s->given_room * sizeof(*s->given));
-        if (!s->given)
-            abort();
+        s->given = kc_realloc(s->given, s->given_room, sizeof(*s->given));
     }
     json_t *messages = json_object_get(body, "messages");
     json_t *first = messages ? json_array_get(messages, 0) : body;
@@ -345,8 +346,7 @@ struct mock_answer *mock_send(struct mock_step *s, const char *format, ...)
     int len = vasprintf(&text, format, args);
     va_end(args);
     assert_true(len >= 0);
-    text = realloc(text, (size_t)len + KC_JSON_PADDING);
-    assert_non_null(text);
+    text = kc_realloc(text, (size_t)len + KC_JSON_PADDING, 1);
     memset(text + len, 0, KC_JSON_PADDING);
     with_double_quotes(text);
     if (!kc_message_read(&message, s->reader, text, (size_t)len, &err))

@@ -79,21 +79,9 @@ static void both_alphabets_are_read_and_padding_may_be_left_out(void **state)
 static void anything_else_is_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "=",
-                                         "==",
-                                         "====",
-                                         "Z",
-                                         "Zm9vY",
-                                         "Zg=",
-                                         "Z===",
-                                         "Zm9v=",
-                                         "Zm9v====",
-                                         "Zg==Zg==",
-                                         "Zm 9v",
-                                         "Zm9v\n",
-                                         "Zm9v!",
-                                         "Zm\xff"
-                                         "9" };
+    static const char *const wrong[] = { "=",     "==",     "====",  "Z",        "Zm9vY",
+                                         "Zg=",   "Z===",   "Zm9v=", "Zm9v====", "Zg==Zg==",
+                                         "Zm 9v", "Zm9v\n", "Zm9v!", "Zm\xff=" };
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
         assert_refused(wrong[i]);
 }

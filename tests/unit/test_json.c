@@ -231,10 +231,9 @@ static void characters_that_only_look_odd_are_taken(void **state)
 static char *nested(const char *open, const char *inside, const char *close, size_t depth)
 {
     char *front = repeated(open, depth), *back = repeated(close, depth);
-    char *all = kc_alloc0(strlen(front) + strlen(inside) + strlen(back) + 5, 1);
-    strcpy(all, front);
-    strcat(all, inside);
-    strcat(all, back);
+    size_t size = strlen(front) + strlen(inside) + strlen(back) + 5;
+    char *all = kc_alloc0(size, 1);
+    snprintf(all, size, "%s%s%s", front, inside, back);
     free(front);
     free(back);
     return all;
