@@ -422,7 +422,7 @@ static bool read_start(const char *text, struct kc_start *start)
         start->kind = KC_START_EARLIEST;
     else if (kc_text_int(kc_text(text), 0, INT64_MAX, &start->value))
         start->kind = KC_START_OFFSET;
-    else if (kc_iso_parse(kc_text(text), &start->value))
+    else if (kc_iso_parse(kc_text(text), &start->value) && start->value >= 0)
         start->kind = KC_START_TIME;
     else
         return false;
