@@ -112,7 +112,10 @@ static void the_changelog_begins_with_this_version(void **state)
     (void)state;
     char line[256] = "", wanted[64];
     FILE *file = fopen(path_of("CHANGELOG.md"), "re");
-    assert_non_null(file);
+    if (!file) {
+        fail_msg("there is no CHANGELOG.md");
+        return;
+    }
     while (fgets(line, sizeof(line), file) && strncmp(line, "## ", 3) != 0)
         line[0] = '\0';
     fclose(file);

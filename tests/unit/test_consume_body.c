@@ -247,7 +247,7 @@ static void header_values_of_every_kind_come_back(void **state)
 {
     (void)state;
     struct header_list headers = { 0 };
-    char names[COUNT_OF(odd_bytes)][8];
+    char names[COUNT_OF(odd_bytes)][24];
     for (size_t i = 0; i < COUNT_OF(odd_bytes); i++) {
         snprintf(names[i], sizeof(names[i]), "h%zu", i);
         add(&headers, names[i], odd_bytes[i]);
@@ -294,7 +294,7 @@ static void any_number_of_headers_comes_back(void **state)
     (void)state;
     for (size_t count = 30; count <= HEADERS_MAX; count += 1 + count / 34) {
         struct header_list headers = { 0 };
-        char names[HEADERS_MAX][8];
+        char names[HEADERS_MAX][24];
         for (size_t i = 0; i < count; i++) {
             snprintf(names[i], sizeof(names[i]), "h%zu", i / 2);
             add(&headers, names[i], KC_LIT("x"));

@@ -133,14 +133,14 @@ static void a_set_is_a_key_and_a_value(void **state)
 static void more_than_fits_is_refused(void **state)
 {
     (void)state;
-    char line[2000] = "";
-    for (int i = 0; i < KC_SETS_MAX; i++)
-        strcat(line, "--set a=b ");
+    char *line = repeated("--set a=b ", KC_SETS_MAX);
+    char *longer = repeated("--set a=b ", KC_SETS_MAX + 1);
     struct kc_options o = options_of(line);
     assert_non_null(o.sets[KC_SETS_MAX - 1]);
     assert_null(o.sets[KC_SETS_MAX]);
-    strcat(line, "--set a=b");
-    assert_refused(line, "--set was given too often");
+    assert_refused(longer, "--set was given too often");
+    free(line);
+    free(longer);
     assert_string_equal(options_of("a b c d").words[3], "d");
     assert_refused("a b c d e", "e is one word too many");
 }

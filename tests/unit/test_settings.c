@@ -31,7 +31,7 @@ static const char *file(const char *text)
     static char paths[4][32];
     static int n;
     char *path = paths[n++ % 4], *copy = json(text);
-    strcpy(path, "/tmp/kc-settings-XXXXXX");
+    snprintf(path, sizeof(paths[0]), "/tmp/kc-settings-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, copy, strlen(copy)), (ssize_t)strlen(copy));
