@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_produce.c - the action while the broker answers with errors, hangs up or is gone. */
+#include "support/fail.h"
 #include "support/mock.h"
 
 #include <setjmp.h>
@@ -54,7 +55,7 @@ static void is_retried_in_order(rd_kafka_resp_err_t code)
     struct mock *m = mock_start(TOPIC, 1);
     struct mock_step *s = mock_produce(m, false, SETTINGS);
     struct mock_answer *answers[MANY];
-    char texts[MANY][8];
+    char texts[MANY][16];
     const char *values[MANY];
     mock_fail(m, MOCK_PRODUCE, code, code);
     for (int i = 0; i < MANY; i++) {
@@ -252,7 +253,8 @@ static void keys_land_where_the_java_client_puts_them(void **state)
     struct mock_step *s = mock_produce(m, false, SETTINGS);
     snprintf(path, sizeof(path), "%s/tests/unit/murmur2_vectors.txt", need_env("KC_TEST_ROOT"));
     FILE *file = fopen(path, "r");
-    assert_non_null(file);
+    if (!file)
+        fail_test("no %s", path);
     while (fgets(line, sizeof(line), file) && count < VECTORS_MAX) {
         key[0] = '\0';
         if (line[0] == '#' || sscanf(line, "%u %4095s", &hashes[count], key) < 1)
