@@ -92,6 +92,8 @@ static void bits_that_no_encoder_leaves_behind_are_refused(void **state)
     assert_refused("Zh==");
     assert_refused("Zm9=");
     assert_refused("Zh");
+    assert_refused("A");
+    assert_refused("Zm9vA");
 }
 
 static void a_nul_in_the_text_is_refused(void **state)

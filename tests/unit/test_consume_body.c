@@ -282,6 +282,8 @@ static void odd_header_names_come_back(void **state)
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         struct header_list headers = { 0 };
         add(&headers, names[i], KC_LIT("1"));
+        struct kc_fetched alone = record_with(&headers);
+        assert_comes_back(&alone);
         add(&headers, "between", KC_LIT("\xff"));
         add(&headers, names[i], KC_NO_TEXT);
         struct kc_fetched r = record_with(&headers);
@@ -314,6 +316,10 @@ static void a_record_is_printed_in_this_shape(void **state)
     r.timestamp = 1700000000123;
     assert_prints(&r, "{'value':'v','key':'k','partition':'7','offset':42,'topic':'cars',"
                       "'timestamp':1700000000123,'timestampType':'CreateTime'}");
+    r.timestamp = 0;
+    assert_prints(&r, "{'value':'v','key':'k','partition':'7','offset':42,'topic':'cars',"
+                      "'timestamp':0,'timestampType':'CreateTime'}");
+    r.timestamp = 1700000000123;
     r.is_append_time = true;
     r.offset = INT64_MAX;
     r.key = KC_NO_TEXT;

@@ -75,6 +75,8 @@ static void a_typing_mistake_finds_the_name_that_was_meant(void **state)
     (void)state;
     assert_string_equal(kc_text_nearest(KC_LIT("topik"), known), "topic");
     assert_string_equal(kc_text_nearest(KC_LIT("Topic"), known), "topic");
+    assert_string_equal(kc_text_nearest(KC_LIT("ssl"), (const char *const[]){ "SSL", NULL }),
+                        "SSL");
     assert_string_equal(kc_text_nearest(KC_LIT("timoutms"), known), "timeoutMs");
     assert_string_equal(kc_text_nearest(KC_LIT("topicfromMesage"), known), "topicFromMessage");
 }

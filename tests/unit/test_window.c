@@ -134,6 +134,19 @@ static void an_answer_counts_once(void **state)
     assert_int_equal(w->position, 2);
 }
 
+static void a_late_answer_does_not_count_for_the_message_that_took_its_place(void **state)
+{
+    struct kc_window *w = *state;
+    uint32_t n = push(w, 0, 16);
+    for (uint32_t i = 0; i < 16; i++)
+        accept(w, n + i);
+    push(w, 16, 16); /* in the same places of the ring */
+    assert_int_equal(w->size, 16);
+    for (uint32_t i = 0; i < 16; i++)
+        assert_int_equal(kc_window_settle(w, n + i, true), 0);
+    assert_int_equal(w->position, 16);
+}
+
 static void a_refused_message_holds_the_position_until_it_was_accepted(void **state)
 {
     struct kc_window *w = *state;
@@ -179,6 +192,10 @@ static void what_is_read_again_is_known_unless_it_was_refused(void **state)
     }
     assert_int_equal(look(w, 16), KC_KNOWN); /* still open */
     assert_int_equal(look(w, 17), KC_NEW);
+    kc_window_push(w, 17, 26, 10);
+    assert_int_equal(look(w, 18), KC_KNOWN); /* in the midst of what came last */
+    assert_int_equal(look(w, 26), KC_KNOWN);
+    assert_int_equal(look(w, 27), KC_NEW);
 }
 
 static void in_an_empty_window_everything_from_the_position_on_is_new(void **state)
@@ -255,6 +272,7 @@ int main(void)
         window_test(in_every_order_of_answers_the_position_is_the_settled_front),
         window_test(a_message_of_many_records_is_settled_as_one),
         window_test(an_answer_counts_once),
+        window_test(a_late_answer_does_not_count_for_the_message_that_took_its_place),
         window_test(a_refused_message_holds_the_position_until_it_was_accepted),
         window_test(of_several_refused_messages_the_oldest_is_named),
         window_test(what_is_read_again_is_known_unless_it_was_refused),
