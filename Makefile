@@ -155,10 +155,10 @@ C_FILES = $(shell find src tests -name '*.c' -o -name '*.h')
 
 lint: ## Checks the include rule, the layout and what clang-tidy knows
 	scripts/check-includes
-	$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
-	@echo 'clang-tidy, a file per core'
-	@printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $(shell nproc) -n 4 sh -c \
-	    '$(CLANG_TIDY) --quiet --warnings-as-errors="*" "$$@" -- $(TIDY_FLAGS)' clang-tidy
+	@echo 'clang-format'
+	@$(CLANG_FORMAT) --dry-run --Werror $(C_FILES) || { echo 'run: make format'; exit 1; }
+	@echo 'clang-tidy, on $(shell nproc) cores'
+	@scripts/tidy $(CLANG_TIDY) $(filter %.c,$(C_FILES)) -- $(TIDY_FLAGS)
 
 format: ## Lays the code out as lint wants it
 	$(CLANG_FORMAT) -i $(C_FILES)
