@@ -298,7 +298,7 @@ static void any_number_of_headers_comes_back(void **state)
         struct header_list headers = { 0 };
         char names[HEADERS_MAX][24];
         for (size_t i = 0; i < count; i++) {
-            snprintf(names[i], sizeof(names[i]), "h%zu", i / 2);
+            snprintf(names[i], sizeof(names[i]), "h%u", (unsigned)(i / 2) % 1000);
             add(&headers, names[i], KC_LIT("x"));
         }
         struct kc_fetched r = record_with(&headers);
