@@ -112,19 +112,6 @@ static void check_sign_in(const struct kc_credentials *c, struct kc_faults *faul
                       mechanisms[c->mechanism].name);
 }
 
-/* Brackets enclose the whole of an IPv6 address, or there are none. */
-static bool has_stray_bracket(struct kc_text b)
-{
-    const char *open = memrchr(b.p, '[', b.len);
-    const char *close = memchr(b.p, ']', b.len);
-    if (!open && !close)
-        return false;
-    if (open != b.p || !close || close == open + 1)
-        return true;
-    size_t behind = b.len - (size_t)(close + 1 - b.p);
-    return behind > 0 && (close[1] != ':' || memchr(close + 1, ']', behind));
-}
-
 /* Also "fe80::1%eth0". */
 static bool is_ipv6(struct kc_text b)
 {
@@ -139,31 +126,45 @@ static bool is_ipv6(struct kc_text b)
     return inet_pton(AF_INET6, address, &parsed) == 1;
 }
 
-/* "host", "host:port", "[::1]:port", "::1". Appends it with its port. */
+/* "host", "host:port", "[::1]", "[::1]:port", "::1". */
+static bool split_address(struct kc_text b, struct kc_text *host, struct kc_text *port)
+{
+    const char *end = b.p + b.len;
+    *host = b;
+    *port = KC_LIT(DEFAULT_PORT);
+    if (b.p[0] == '[') {
+        const char *close = memchr(b.p, ']', b.len);
+        if (!close || (close + 1 < end && close[1] != ':'))
+            return false;
+        *host = (struct kc_text){ b.p + 1, (size_t)(close - b.p) - 1 };
+        if (close + 1 < end)
+            *port = (struct kc_text){ close + 2, (size_t)(end - close) - 2 };
+        return is_ipv6(*host);
+    }
+    const char *colon = is_ipv6(b) ? NULL : memchr(b.p, ':', b.len);
+    if (colon) {
+        *host = (struct kc_text){ b.p, (size_t)(colon - b.p) };
+        *port = (struct kc_text){ colon + 1, (size_t)(end - colon) - 1 };
+    }
+    return host->len > 0 && !memchr(b.p, '[', b.len) && !memchr(b.p, ']', b.len);
+}
+
+/* Appends an address with its port. */
 static bool add_broker(struct kc_buf *list, struct kc_text b)
 {
+    struct kc_text host, port;
+    int64_t number;
     const char *scheme = memmem(b.p, b.len, "://", 3);
     if (scheme) { /* SASL_SSL://host:9092 as Kafka's own tools show it */
         size_t skip = (size_t)(scheme - b.p) + 3;
         b = (struct kc_text){ b.p + skip, b.len - skip };
     }
-    const char *close = memchr(b.p, ']', b.len);
-    const char *colon = memrchr(b.p, ':', b.len);
-    bool is_bare_ipv6 = !close && colon && memchr(b.p, ':', (size_t)(colon - b.p));
-    if (b.len == 0 || b.len > 260 || colon == b.p || has_stray_bracket(b))
+    if (b.len == 0 || b.len > 260 || !split_address(b, &host, &port) ||
+        !kc_text_int(port, 1, 65535, &number))
         return false;
-    if (is_bare_ipv6 && !is_ipv6(b))
-        return false;
-    if (list->len)
-        kc_buf_puts(list, ",");
-    if (is_bare_ipv6)
-        return kc_buf_printf(list, "[%.*s]:" DEFAULT_PORT, (int)b.len, b.p);
-    kc_buf_text(list, b);
-    if (!colon || (close && colon < close))
-        return kc_buf_puts(list, ":" DEFAULT_PORT);
-    int64_t port;
-    struct kc_text digits = { colon + 1, b.len - (size_t)(colon + 1 - b.p) };
-    return kc_text_int(digits, 1, 65535, &port);
+    bool has_brackets = memchr(host.p, ':', host.len) != NULL;
+    return kc_buf_printf(list, "%s%s%.*s%s:%d", list->len ? "," : "", has_brackets ? "[" : "",
+                         (int)host.len, host.p, has_brackets ? "]" : "", (int)number);
 }
 
 static void read_brokers(struct kc_credentials *c, struct kc_faults *faults)

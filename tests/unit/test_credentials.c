@@ -117,6 +117,11 @@ static void what_is_no_address_is_refused(void **state)
     assert_no_brokers("[]:9092");
     assert_no_brokers("a:b:c");
     assert_no_brokers("a:1:2");
+    assert_no_brokers("[:]:90:2");
+    assert_no_brokers("[::1]:90:2");
+    assert_no_brokers("[a]:90");
+    assert_no_brokers("a]:90");
+    assert_no_brokers("a[b:90");
 }
 
 static void an_endless_name_is_refused_and_quoted_in_part(void **state)
