@@ -19,15 +19,30 @@ struct kc_ack {
     void *arg;
 };
 
+/* The records that a trigger's message holds: a run of offsets of one partition. */
+struct kc_origin {
+    const char *topic;
+    int32_t partition;
+    int64_t first, last; /* offsets */
+    uint32_t records;
+};
+
+/* A message on its way to the orchestrator. All of it is a loan for the call, but for the ack,
+ * which outlives the outlet. */
+struct kc_data {
+    struct kc_text body;            /* JSON */
+    const struct kc_origin *origin; /* NULL for an action's results */
+    const struct kc_ack *ack;       /* NULL where nobody needs the answer */
+    uint64_t tag;                   /* what the ack is to be told */
+};
+
 struct kc_outlet {
     const struct kc_outlet_ops *ops;
 };
 
 struct kc_outlet_ops {
-    /* Hands over a message with this body (JSON text, borrowed). May wait while the transport
-     * is full. ack is NULL where nobody needs the answer; otherwise it outlives the outlet. */
-    void (*data)(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack,
-                 uint64_t tag);
+    /* Hands over a message. May wait while the transport is full. */
+    void (*data)(struct kc_outlet *o, const struct kc_data *data);
 
     /* Tells of a failure. details is a JSON array (borrowed) or absent: wrong fields by
      * pointer, or failed records. */
@@ -42,10 +57,9 @@ struct kc_outlet_ops {
     bool (*has_room)(struct kc_outlet *o, int wait_ms);
 };
 
-static inline void kc_outlet_data(struct kc_outlet *o, struct kc_text body,
-                                  const struct kc_ack *ack, uint64_t tag)
+static inline void kc_outlet_data(struct kc_outlet *o, const struct kc_data *data)
 {
-    o->ops->data(o, body, ack, tag);
+    o->ops->data(o, data);
 }
 
 static inline void kc_outlet_error(struct kc_outlet *o, const struct kc_error *err,

@@ -46,15 +46,12 @@ static void answer_free(struct answer *answer)
 
 /* --- the outlet --- */
 
-static void say_data(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack,
-                     uint64_t tag)
+static void say_data(struct kc_outlet *o, const struct kc_data *data)
 {
     struct answer *answer = answer_of(o);
     char id[KC_ID_SIZE];
-    (void)ack; /* an action's results need no answer: the line's end comes after them */
-    (void)tag;
-    kc_message_id(id);
-    kc_event_data(&answer->text, kc_buf_peek(&answer->first), id, body);
+    kc_message_id(id); /* results need no ack: the line's end comes after them */
+    kc_event_data(&answer->text, kc_buf_peek(&answer->first), id, data->body);
 }
 
 static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc_text details)

@@ -196,20 +196,19 @@ static struct stdio *stdio_of(struct kc_outlet *o)
     return (struct stdio *)(void *)((char *)o - offsetof(struct stdio, outlet));
 }
 
-static void say_data(struct kc_outlet *o, struct kc_text body, const struct kc_ack *ack,
-                     uint64_t tag)
+static void say_data(struct kc_outlet *o, const struct kc_data *data)
 {
     struct stdio *s = stdio_of(o);
     char id[KC_ID_SIZE];
     kc_message_id(id);
-    s->ack = ack;
+    s->ack = data->ack;
     if (s->pending)
-        kc_pending_add(s->pending, id, tag);
-    kc_event_data(kc_output_begin(s->output), KC_NO_TEXT, id, body);
+        kc_pending_add(s->pending, id, data->tag);
+    kc_event_data(kc_output_begin(s->output), KC_NO_TEXT, id, data->body);
     if (s->pending)
         kc_output_end(s->output);
     else
-        kc_output_end_with(s->output, ack, tag);
+        kc_output_end_with(s->output, data->ack, data->tag);
 }
 
 static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc_text details)

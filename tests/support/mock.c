@@ -134,8 +134,7 @@ static void say(struct mock_answer *a, json_t *event)
     json_array_append_new(a->events, event);
 }
 
-static void note_given(struct mock_step *s, json_t *body, const struct kc_ack *ack,
-                       uint64_t tag)
+static void note_given(struct mock_step *s, json_t *body, const struct kc_data *data)
 {
     if (s->given_count == s->given_room) {
         s->given_room = s->given_room * 2 + 64;
@@ -149,22 +148,21 @@ static void note_given(struct mock_step *s, json_t *body, const struct kc_ack *a
                   .offset = json_integer_value(json_object_get(first, "offset")),
                   .records = messages ? json_array_size(messages) : 1,
                   .at_ms = now_ms() },
-        .ack = ack,
-        .tag = tag,
+        .ack = data->ack,
+        .tag = data->tag,
     };
     if (++s->unanswered > s->peak)
         s->peak = s->unanswered;
 }
 
-static void on_data(struct kc_outlet *o, struct kc_text text, const struct kc_ack *ack,
-                    uint64_t tag)
+static void on_data(struct kc_outlet *o, const struct kc_data *data)
 {
     struct mock_answer *a = answer_of(o);
-    json_t *body = json_loadb(text.p, text.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *body = json_loadb(data->body.p, data->body.len, JSON_REJECT_DUPLICATES, NULL);
     pthread_mutex_lock(&a->step->lock);
     say(a, json_pack("{s:s, s:O}", "event", "data", "body", body));
     if (a->step->entry->kind == KC_TRIGGER)
-        note_given(a->step, body, ack, tag);
+        note_given(a->step, body, data);
     pthread_mutex_unlock(&a->step->lock);
     json_decref(body);
 }
