@@ -39,8 +39,13 @@ enum kc_class {
     X(REJECTED,          "rejected",           PERMANENT, 422, false, "the broker rejected the record")              \
     X(OFFSET_GONE,       "offset_gone",        PERMANENT, 410, false, "records were deleted before they were read")  \
     X(REFUSED,           "refused",            TRANSIENT, 503, true,  "the receiver refused the message")            \
+    X(ADDRESS_REFUSED,   "address_refused",    PERMANENT, 403, false, "calls to this address are not allowed")       \
+    X(UNTRUSTED,         "untrusted",          AUTH,      502, false, "their certificate was not accepted")          \
     X(UNAVAILABLE,       "unavailable",        TRANSIENT, 503, true,  "no broker can be reached")                    \
-    X(TIMEOUT,           "timeout",            TRANSIENT, 504, true,  "the broker did not answer in time")           \
+    X(UNREACHABLE,       "unreachable",        TRANSIENT, 502, true,  "the address cannot be reached")               \
+    X(BAD_ANSWER,        "bad_answer",         TRANSIENT, 502, true,  "the answer was not one that can be used")     \
+    X(TIMEOUT,           "timeout",            TRANSIENT, 504, true,  "there was no answer in time")                 \
+    X(BUSY,              "busy",               TRANSIENT, 503, true,  "there is too much to do already")             \
     X(STOPPED,           "stopped",            TRANSIENT, 503, true,  "we were stopped before this was done")        \
     X(INTERNAL,          "internal",           INTERNAL,  500, false, "this is a bug in kafka-component")
 // clang-format on
@@ -55,7 +60,7 @@ enum kc_code {
 
 struct kc_error {
     enum kc_code code;
-    int native;                    /* librdkafka's number or errno; 0 when ours */
+    int native;                    /* librdkafka's number, curl's or errno; 0 when ours */
     char text[KC_ERROR_TEXT_SIZE]; /* "outer: inner: cause" */
 };
 
