@@ -38,6 +38,8 @@ enum kc_class {
     X(RECORD_TOO_LARGE,  "record_too_large",   PERMANENT, 413, false, "the topic takes no record of this size")      \
     X(REJECTED,          "rejected",           PERMANENT, 422, false, "the broker rejected the record")              \
     X(OFFSET_GONE,       "offset_gone",        PERMANENT, 410, false, "records were deleted before they were read")  \
+    X(BAD_CURSOR,        "bad_cursor",         INPUT,     400, false, "this cursor cannot be used")                  \
+    X(GROUP_ACTIVE,      "group_active",       PERMANENT, 409, false, "the group has active members")                \
     X(REFUSED,           "refused",            TRANSIENT, 503, true,  "the receiver refused the message")            \
     X(ADDRESS_REFUSED,   "address_refused",    PERMANENT, 403, false, "calls to this address are not allowed")       \
     X(UNTRUSTED,         "untrusted",          AUTH,      502, false, "their certificate was not accepted")          \
