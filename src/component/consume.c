@@ -195,7 +195,7 @@ static void hand_out(struct consume *self, const struct kc_fetched *first, int64
                      uint32_t records, struct kc_text body)
 {
     uint64_t tag = kc_consumer_hand_out(self->consumer, first, last, records);
-    const struct kc_origin origin = { first->topic, first->partition, first->offset, last,
+    const struct kc_origin origin = { self->conf.topic, first->partition, first->offset, last,
                                       records };
     kc_outlet_data(self->outlet, &(struct kc_data){ body, &origin, &self->ack, tag });
 }

@@ -1,15 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-/* transport.h - a way to drive one entry point: a pair of pipes, later an HTTP port or a queue.
- */
+/* transport.h - a way to drive entry points: a pair of pipes, an HTTP port, later a queue. */
 #ifndef KC_TRANSPORT_TRANSPORT_H
 #define KC_TRANSPORT_TRANSPORT_H
 
 #include "runtime/entry.h"
 
+/* What `serve` was told; what has a default has it here. Milliseconds and bytes. */
+struct kc_http_options {
+    const char *listen;
+    const char *tls_cert; /* files; NULL: plain HTTP */
+    const char *tls_key;
+    const char *api_token; /* NULL: none */
+    bool no_request_credentials;
+    const char *state_dir;             /* where subscriptions survive; NULL: nowhere */
+    const char *subscriptions_file;    /* NULL: none */
+    const char *const *allow_callback; /* hosts and addresses, ended by NULL */
+    int connections_max;
+    int connections_per_address;
+    int header_ms;
+    int body_ms;
+    int idle_ms;
+};
+
 /* What a run was started with. Borrowed, and outlives the transport. */
 struct kc_env {
-    const struct kc_entry *entry;
+    const struct kc_entry *entry; /* NULL where requests name it */
     struct kc_step step;
+    const struct kc_http_options *http; /* of kc_http only */
     int in_fd;
     int out_fd;
     bool acks_on_stdin; /* a trigger's messages are answered by lines on stdin */
@@ -33,6 +50,6 @@ struct kc_transport {
     void (*close)(void *self);
 };
 
-extern const struct kc_transport kc_stdio;
+extern const struct kc_transport kc_stdio, kc_http;
 
 #endif
