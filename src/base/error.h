@@ -31,6 +31,14 @@ enum kc_class {
     X(CONFIG,            "config",             CONFIG,    400, false, "the settings cannot work")                    \
     X(INPUT,             "input",              INPUT,     422, false, "this message cannot be handled")              \
     X(INPUT_TOO_LARGE,   "input_too_large",    INPUT,     413, false, "this message is larger than we take")         \
+    X(BAD_REQUEST,       "bad_request",        INPUT,     400, false, "this is not a request that can be read")      \
+    X(UNAUTHORIZED,      "unauthorized",       AUTH,      401, false, "the API token is missing or wrong")           \
+    X(FOREIGN,           "foreign",            PERMANENT, 403, false, "requests of other sites are refused")         \
+    X(NOT_FOUND,         "not_found",          INPUT,     404, false, "there is nothing of that name")               \
+    X(METHOD,            "method_not_allowed", INPUT,     405, false, "this cannot be done with that method")        \
+    X(CONFLICT,          "conflict",           PERMANENT, 409, false, "this does not fit what is there already")     \
+    X(MEDIA_TYPE,        "media_type",         INPUT,     415, false, "a body of this type or encoding is not taken")\
+    X(TOO_MANY,          "too_many",           TRANSIENT, 429, true,  "there are too many of them at once")          \
     X(AUTH,              "auth",               AUTH,      403, false, "the broker refused the sign-in")              \
     X(FORBIDDEN,         "forbidden",          PERMANENT, 403, false, "this account may not do that")                \
     X(TOPIC_MISSING,     "topic_missing",      PERMANENT, 404, false, "there is no such topic")                      \
