@@ -107,7 +107,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(BUILD)/libkc.a
 	$(Q)$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(DEPS_LIBS)
 
 RUN_TESTS = KC_TEST_BINARY=$(abspath $(BINARY)) KC_TEST_ROOT=$(CURDIR) \
-            KC_TEST_KAFKA_JARS=$(KAFKA_JARS) KC_TEST_NODE_MODULES=$(NODE_MODULES) scripts/run-tests
+            KC_TEST_KAFKA_JARS=$(KAFKA_JARS) KC_TEST_NODE_MODULES=$(NODE_MODULES) \
+            KC_TEST_COMPOSE=$(COMPOSE) KC_TEST_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
+            scripts/run-tests
 
 test: docs-check $(BINARY) $(call programs,$(KINDS)) ## Runs every test, on a real Kafka
 	@$(RUN_TESTS) $(call programs,$(KINDS))
