@@ -4,8 +4,8 @@
  * Threads    owner   process(): takes records, hands them out, waits for answers
  *            others  the transport's, answering: they settle and wake the owner
  * Queue      unanswered messages, maxInFlight; full: nothing is taken, the group is kept
- * Batches    with batchSize > 1 a message collects records of one partition, until it is
- *            full, old (batchTimeoutMs), or large */
+ * Batches    with batchSize > 1, or where the step wants it, a message collects records of one
+ * partition, until it is full, old (batchTimeoutMs), or large */
 #include "component/entries.h"
 
 #include "base/alloc.h"
@@ -172,6 +172,7 @@ struct consume {
     struct kc_ack ack;
     struct kc_tally *tally;
     struct kc_body_writer *writer;
+    enum kc_body_style style;
     struct kc_buf body;
     struct kc_fetched fetched[TAKE_MAX];
     struct batch *batches; /* by slot */
@@ -202,7 +203,7 @@ static void hand_out(struct consume *self, const struct kc_fetched *first, int64
 
 static void flush(struct consume *self, struct batch *b)
 {
-    kc_buf_puts(&b->body, "]}");
+    kc_buf_puts(&b->body, self->style == KC_BODY_EVENTS ? "]" : "]}");
     hand_out(self, &b->first, b->last, b->records, kc_buf_peek(&b->body));
     kc_buf_clear(&b->body);
     b->records = 0;
@@ -232,8 +233,14 @@ static void collect(struct consume *self, const struct kc_fetched *r)
         b->due_ms = kc_now_ms() + self->conf.batch_timeout_ms;
         self->filling++;
     }
-    kc_buf_puts(&b->body, b->records ? "," : "{\"messages\":[");
-    kc_body_write(self->writer, r, &b->body);
+    if (b->records)
+        kc_buf_puts(&b->body, ",");
+    else
+        kc_buf_puts(&b->body, self->style == KC_BODY_EVENTS ? "[" : "{\"messages\":[");
+    if (self->style == KC_BODY_EVENTS)
+        kc_body_write_event(self->writer, r, &b->body);
+    else
+        kc_body_write(self->writer, r, &b->body);
     b->last = r->offset;
     b->records++;
     bool is_complete = r->again_tag ? r->offset >= r->again_last
@@ -255,7 +262,7 @@ static void flush_due(struct consume *self, bool all)
 
 static void take_in(struct consume *self, const struct kc_fetched *r)
 {
-    if (self->conf.batch_size > 1) {
+    if (self->conf.batch_size > 1 || self->style != KC_BODY_BARE) {
         collect(self, r);
         return;
     }
@@ -313,6 +320,15 @@ static void on_settled(void *arg, const uint64_t *tags, size_t count, bool is_ac
         kc_consumer_settle(self->consumer, tags, count, is_accepted);
     pthread_cond_signal(&self->answered);
     pthread_mutex_unlock(&self->lock);
+}
+
+static bool is_awaited(void *arg, uint64_t tag)
+{
+    struct consume *self = arg;
+    pthread_mutex_lock(&self->lock);
+    bool is_awaited = !self->is_closed && kc_consumer_is_awaited(self->consumer, tag);
+    pthread_mutex_unlock(&self->lock);
+    return is_awaited;
 }
 
 /* --- the loop --- */
@@ -431,18 +447,37 @@ static bool read_start(const char *text, struct kc_start *start)
     return true;
 }
 
+static bool read_fields(struct consume_conf *conf, const struct kc_doc *doc,
+                        enum kc_unknown unknown, struct kc_start *start,
+                        struct kc_faults *faults)
+{
+    size_t before = faults->count + faults->dropped;
+    bool ok = kc_fields_read(fields, conf, doc, unknown, faults);
+    if (conf->topic && !kc_topic_is_valid(kc_text(conf->topic)))
+        kc_faults_add(faults, "/topic", KC_TOPIC_RULE);
+    if (conf->start_from && !read_start(conf->start_from, start))
+        kc_faults_add(
+            faults, "/startFrom",
+            "must be latest, earliest, an ISO 8601 time (2026-01-31T12:00:00Z), or an offset");
+    return ok && faults->count + faults->dropped == before;
+}
+
+bool kc_consume_check(const struct kc_doc *config, enum kc_unknown unknown,
+                      struct kc_faults *faults)
+{
+    struct consume_conf conf = { 0 };
+    struct kc_start start;
+    bool ok = read_fields(&conf, config, unknown, &start, faults);
+    kc_fields_free(fields, &conf);
+    return ok;
+}
+
 static bool read_conf(struct consume *self, const struct kc_step *step, struct kc_start *start,
                       struct kc_error *err)
 {
     struct kc_faults faults;
     kc_faults_init(&faults);
-    bool ok = kc_fields_read(fields, &self->conf, step->config, step->unknown_fields, &faults);
-    if (self->conf.topic && !kc_topic_is_valid(kc_text(self->conf.topic)))
-        kc_faults_add(&faults, "/topic", KC_TOPIC_RULE);
-    if (self->conf.start_from && !read_start(self->conf.start_from, start))
-        kc_faults_add(
-            &faults, "/startFrom",
-            "must be latest, earliest, an ISO 8601 time (2026-01-31T12:00:00Z), or an offset");
+    bool ok = read_fields(&self->conf, step->config, step->unknown_fields, start, &faults);
     ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields,
                               &faults);
     ok &= kc_faults_none(&faults, KC_CONFIG, err);
@@ -478,7 +513,8 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
     self->tally = step->tally;
     self->count_max = (uint64_t)step->count_max;
     self->until_end = step->until_end;
-    self->ack = (struct kc_ack){ on_settled, self };
+    self->style = step->body_style;
+    self->ack = (struct kc_ack){ on_settled, self, is_awaited };
     self->listener = (struct kc_consumer_listener){ on_trouble, on_forget, on_drain, self };
     atomic_store(&self->stop_by_ms, INT64_MAX);
     if (!read_conf(self, step, &start, err))

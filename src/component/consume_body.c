@@ -4,8 +4,10 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +99,7 @@ static void put_bytes(struct kc_body_writer *w, struct kc_text name,
 /* A value that is JSON becomes part of the message, on one line. The text `null` stays a text:
  * as null it would be a tombstone. So does what is nested so deep that nobody, produce
  * included, would read the message. */
-static bool put_json(struct kc_body_writer *w, struct kc_text value)
+static bool put_json(struct kc_body_writer *w, struct kc_text name, struct kc_text value)
 {
     struct kc_error ignored = { 0 };
     char *copy = kc_arena_alloc(&w->arena, value.len + KC_JSON_PADDING);
@@ -110,7 +112,7 @@ static bool put_json(struct kc_body_writer *w, struct kc_text value)
     struct kc_buf b;
     kc_buf_init(&b, KC_BUF_UNBOUNDED);
     kc_value_print(v, &b);
-    kc_json_raw(w->json, KC_LIT("value"), keep(w, &b));
+    kc_json_raw(w->json, name, keep(w, &b));
     return true;
 }
 
@@ -120,7 +122,7 @@ static void put_value(struct kc_body_writer *w, struct kc_text value, bool is_ca
         kc_json_null(w->json, KC_LIT("value"));
         return;
     }
-    if (w->value == KC_JSON && put_json(w, value))
+    if (w->value == KC_JSON && put_json(w, KC_LIT("value"), value))
         return;
     put_bytes(w, KC_LIT("value"), KC_LIT("valueEncoding"), value, w->value == KC_BASE64,
               is_careful);
@@ -243,5 +245,135 @@ static bool try_write(struct kc_body_writer *w, const struct kc_fetched *r, bool
 void kc_body_write(struct kc_body_writer *w, const struct kc_fetched *r, struct kc_buf *out)
 {
     if (!try_write(w, r, false, out) && !try_write(w, r, true, out))
+        abort(); /* every text was checked: this cannot be */
+}
+
+/* --- as a CloudEvent --- */
+
+#define EXTENSION_NAME_MAX 20              /* what receivers have to expect */
+#define EVENT_TIME_MAX     253402300799999 /* 9999-12-31: RFC 3339 has four digits */
+
+/* What the specification or we give a meaning to: no header may stand there. */
+static const char *const taken_names[] = {
+    "specversion",     "id",           "source",     "type",
+    "subject",         "time",         "data",       "dataschema",
+    "datacontenttype", "partitionkey", "kafkatopic", "kafkapartition",
+    "kafkaoffset",     "keyencoding",
+};
+
+/* Strings of a CloudEvent's context have no control characters and no code points that are
+ * none.
+ */
+static bool fits_context(struct kc_text t)
+{
+    if (t.len == 0 || !kc_utf8_is_valid(t))
+        return false;
+    const unsigned char *p = (const unsigned char *)t.p;
+    for (size_t i = 0; i < t.len; i++) {
+        size_t left = t.len - i;
+        bool is_control =
+            p[i] < 0x20 || p[i] == 0x7f || (p[i] == 0xc2 && left > 1 && p[i + 1] < 0xa0);
+        bool is_fdd0 = p[i] == 0xef && left > 2 && p[i + 1] == 0xb7 && p[i + 2] >= 0x90 &&
+                       p[i + 2] <= 0xaf;
+        bool is_fffe = p[i] == 0xef && left > 2 && p[i + 1] == 0xbf && p[i + 2] >= 0xbe;
+        bool is_xfffe = p[i] >= 0xf0 && left > 3 && (p[i + 1] & 0x0f) == 0x0f &&
+                        p[i + 2] == 0xbf && p[i + 3] >= 0xbe;
+        if (is_control || is_fdd0 || is_fffe || is_xfffe)
+            return false;
+    }
+    return true;
+}
+
+static bool fits_extension_name(struct kc_text name)
+{
+    if (name.len == 0 || name.len > EXTENSION_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (!(name.p[i] >= 'a' && name.p[i] <= 'z') && !(name.p[i] >= '0' && name.p[i] <= '9'))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof(taken_names) / sizeof(taken_names[0]); i++) {
+        if (kc_text_is(name, taken_names[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Of several headers of one name the first stands. */
+static void put_extensions(struct kc_body_writer *w, const struct kc_fetched *r)
+{
+    struct kc_header h, earlier;
+    for (size_t i = 0; i < HEADERS_AS_OBJECT_MAX && kc_fetched_header(r, i, &h); i++) {
+        bool is_first = true;
+        for (size_t k = 0; is_first && k < i && kc_fetched_header(r, k, &earlier); k++)
+            is_first = !is_same(earlier.name, h.name);
+        if (is_first && fits_extension_name(h.name) && h.value.p && fits_context(h.value))
+            kc_json_text(w->json, h.name, h.value);
+    }
+}
+
+static void put_partition_key(struct kc_body_writer *w, struct kc_text key)
+{
+    if (key.len == 0)
+        return; /* a CloudEvent's must not be empty */
+    bool as_bytes = w->key == KC_BASE64 || !fits_context(key);
+    kc_json_text(w->json, KC_LIT("partitionkey"), as_bytes ? as_base64(w, key) : key);
+    if (as_bytes)
+        kc_json_text(w->json, KC_LIT("keyencoding"), KC_LIT("base64"));
+}
+
+static void put_event_data(struct kc_body_writer *w, struct kc_text value)
+{
+    const struct kc_text type = KC_LIT("datacontenttype");
+    if (!value.p)
+        return; /* a tombstone: an event without data */
+    if (w->value == KC_JSON && put_json(w, KC_LIT("data"), value)) {
+        kc_json_text(w->json, type, KC_LIT("application/json"));
+    } else if (w->value == KC_BASE64 || !kc_utf8_is_valid(value)) {
+        kc_json_text(w->json, type, KC_LIT("application/octet-stream"));
+        kc_json_text(w->json, KC_LIT("data_base64"), as_base64(w, value));
+    } else {
+        kc_json_text(w->json, type, KC_LIT("text/plain"));
+        kc_json_text(w->json, KC_LIT("data"), value);
+    }
+}
+
+static struct kc_text compose(struct kc_body_writer *w, const char *fmt, ...) KC_PRINTF(2, 3);
+static struct kc_text compose(struct kc_body_writer *w, const char *fmt, ...)
+{
+    char text[320]; /* topics have 249 characters at most */
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    struct kc_buf b;
+    kc_buf_init(&b, KC_BUF_UNBOUNDED);
+    kc_buf_puts(&b, text);
+    return keep(w, &b);
+}
+
+void kc_body_write_event(struct kc_body_writer *w, const struct kc_fetched *r,
+                         struct kc_buf *out)
+{
+    char time[KC_ISO_SIZE];
+    kc_arena_clear(&w->arena);
+    kc_json_begin(w->json);
+    kc_json_text(w->json, KC_LIT("specversion"), KC_LIT("1.0"));
+    kc_json_text(w->json, KC_LIT("id"),
+                 compose(w, "%s-%d-%lld", r->topic, (int)r->partition, (long long)r->offset));
+    kc_json_text(w->json, KC_LIT("source"),
+                 compose(w, "/kafka/%s/%d", r->topic, (int)r->partition));
+    kc_json_text(w->json, KC_LIT("type"), KC_LIT(KC_EVENT_TYPE));
+    if (r->timestamp >= 0 && r->timestamp <= EVENT_TIME_MAX) {
+        kc_iso_format(r->timestamp, time);
+        kc_json_text(w->json, KC_LIT("time"), kc_text(time));
+    }
+    put_partition_key(w, r->key);
+    kc_json_text(w->json, KC_LIT("kafkatopic"), kc_text(r->topic));
+    kc_json_int(w->json, KC_LIT("kafkapartition"), r->partition);
+    kc_json_text(w->json, KC_LIT("kafkaoffset"), compose(w, "%lld", (long long)r->offset));
+    put_extensions(w, r);
+    put_event_data(w, r->value);
+    if (!kc_json_finish(w->json, out))
         abort(); /* every text was checked: this cannot be */
 }

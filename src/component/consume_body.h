@@ -24,6 +24,15 @@ void kc_body_writer_free(struct kc_body_writer *w); /* NULL is fine */
 /* Appends the record to out. */
 void kc_body_write(struct kc_body_writer *w, const struct kc_fetched *r, struct kc_buf *out);
 
+/* Appends it as a CloudEvent 1.0 in JSON: the value is its data (as JSON where the value's
+ * encoding asks for that and it is, as data_base64 where it is no text), the key its
+ * partitionkey, and headers are extensions where a CloudEvent may have one of that name and
+ * text. */
+void kc_body_write_event(struct kc_body_writer *w, const struct kc_fetched *r,
+                         struct kc_buf *out);
+
+#define KC_EVENT_TYPE "kafka-component.record.v1"
+
 extern const struct kc_member kc_consume_out[];
 
 #endif

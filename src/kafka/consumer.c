@@ -334,6 +334,15 @@ void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t coun
     pthread_mutex_unlock(&c->lock);
 }
 
+bool kc_consumer_is_awaited(struct kc_consumer *c, uint64_t tag)
+{
+    pthread_mutex_lock(&c->lock);
+    bool is_awaited =
+        tag >> 52 == c->generation && kc_part_at(c, (int32_t)(tag >> 32 & (KC_SLOT_MAX - 1)));
+    pthread_mutex_unlock(&c->lock);
+    return is_awaited;
+}
+
 struct kc_consumer_counts kc_consumer_counts(struct kc_consumer *c)
 {
     pthread_mutex_lock(&c->lock);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* consumer.h - reads one topic as a member of a consumer group, in order, at the caller's pace.
  *
- * A consumer belongs to the thread that opened it; only kc_consumer_settle() may be called from
- * another. Reading does not commit: an offset moves when every message up to it was settled as
- * accepted, and is committed every few seconds, when a partition goes, and at the end. */
+ * A consumer belongs to the thread that opened it; only kc_consumer_settle(), _is_awaited() and
+ * _counts() may be called from another. Reading does not commit: an offset moves when every
+ * message up to it was settled as accepted, and is committed every few seconds, when a
+ * partition goes, and at the end. */
 #ifndef KC_KAFKA_CONSUMER_H
 #define KC_KAFKA_CONSUMER_H
 
@@ -78,6 +79,9 @@ uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *fi
  * again after a pause, which doubles, and their partition waits. Any thread. */
 void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t count,
                         bool is_accepted);
+
+/* Whether the partition of a tag is still ours, so that an answer counts. Any thread. */
+bool kc_consumer_is_awaited(struct kc_consumer *c, uint64_t tag);
 
 struct kc_consumer_counts {
     size_t unanswered;         /* messages handed out and not answered */

@@ -17,6 +17,11 @@
 struct kc_ack {
     void (*settle)(void *arg, const uint64_t *tags, size_t count, bool is_accepted);
     void *arg;
+
+    /* Whether the answer to this tag still counts. It does not once the partition went to
+     * another member, who hands out the same records: whoever still holds the message may drop
+     * it. NULL: it always does. Any thread; must not block. */
+    bool (*is_awaited)(void *arg, uint64_t tag);
 };
 
 /* The records that a trigger's message holds: a run of offsets of one partition. */

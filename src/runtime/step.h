@@ -6,6 +6,13 @@
 #include "conf/field.h"
 #include "runtime/tally.h"
 
+/* What the body of a trigger's message looks like. */
+enum kc_body_style {
+    KC_BODY_BARE,     /* the record; of a batch, {"messages":[records]} */
+    KC_BODY_MESSAGES, /* {"messages":[records]}, also around a single one */
+    KC_BODY_EVENTS,   /* a JSON array of CloudEvents */
+};
+
 /* Everything is borrowed and outlives the entry point that was opened with it. */
 struct kc_step {
     const struct kc_doc *config;      /* the step's own fields */
@@ -13,7 +20,8 @@ struct kc_step {
     enum kc_unknown unknown_fields;
     struct kc_tally *tally;
 
-    bool is_flood;     /* nobody waits for a single answer: prefer large batches */
+    bool is_flood; /* nobody waits for a single answer: prefer large batches */
+    enum kc_body_style body_style;
     int64_t count_max; /* a trigger ends after this many records; 0: never */
     bool until_end;    /* a trigger ends when it has read what was there at its start */
 };
