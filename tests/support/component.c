@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "component.h"
 
+#include "raw.h"
+#include "serve.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -44,6 +47,8 @@ int live_tidy(void **state)
         kafka_restart(kafka);
     else if (kafka)
         kafka_thaw(kafka);
+    raw_free_all(state);
+    serve_free_all(state);
     return process_free_all(state);
 }
 
