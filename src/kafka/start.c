@@ -44,6 +44,12 @@ static bool offsets_at(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, in
     return false;
 }
 
+bool kc_begins_query(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int wait_ms,
+                     struct kc_error *err)
+{
+    return offsets_at(rk, list, RD_KAFKA_OFFSET_BEGINNING, wait_ms, err);
+}
+
 bool kc_ends_query(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int wait_ms,
                    struct kc_error *err)
 {
@@ -65,6 +71,16 @@ bool kc_bounds_query(rd_kafka_t *rk, const char *topic, int32_t partition, int w
 
 /* --- the group's own offsets --- */
 
+/* Of the whole commit, or of the first partition that was refused. */
+static rd_kafka_resp_err_t committed_code(rd_kafka_event_t *event)
+{
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
+    for (int i = 0; list && i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        code = list->elems[i].err;
+    return code;
+}
+
 bool kc_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, int wait_ms,
                struct kc_error *err)
 {
@@ -72,7 +88,7 @@ bool kc_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, i
     rd_kafka_resp_err_t code = rd_kafka_commit_queue(rk, offsets, answers, NULL, NULL);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(answers, wait_ms);
-        code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+        code = event ? committed_code(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
         rd_kafka_event_destroy(event);
     }
     rd_kafka_queue_destroy(answers);
@@ -82,8 +98,8 @@ bool kc_commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, i
     return false;
 }
 
-static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *rk, const char *topic,
-                                                       int wait_ms, struct kc_error *err)
+rd_kafka_topic_partition_list_t *kc_partitions_query(rd_kafka_t *rk, const char *topic,
+                                                     int wait_ms, struct kc_error *err)
 {
     int64_t deadline = kc_now_ms() + wait_ms;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
@@ -183,7 +199,7 @@ bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *
                       rd_kafka_topic_partition_list_t *assigned, int wait_ms,
                       struct kc_error *err)
 {
-    rd_kafka_topic_partition_list_t *all = all_partitions(rk, topic, wait_ms, err);
+    rd_kafka_topic_partition_list_t *all = kc_partitions_query(rk, topic, wait_ms, err);
     if (!all)
         return false;
     bool ok = read_committed(rk, all, wait_ms, err);
@@ -200,5 +216,60 @@ bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *
     }
     rd_kafka_topic_partition_list_destroy(fresh);
     rd_kafka_topic_partition_list_destroy(all);
+    return ok;
+}
+
+/* --- the same for whoever keeps positions elsewhere than in a group --- */
+
+/* Where records of this time and later begin. A partition that has none is begun where it ended
+ * before it was asked, for one may have come since. */
+static bool positions_at_time(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
+                              int64_t time_ms, int wait_ms, struct kc_error *err)
+{
+    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_copy(list);
+    bool ok = offsets_at(rk, ends, RD_KAFKA_OFFSET_END, wait_ms, err) &&
+              offsets_at(rk, list, time_ms, wait_ms, err);
+    for (int i = 0; i < list->cnt && ok; i++) {
+        if (list->elems[i].offset < 0)
+            list->elems[i].offset = ends->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(ends);
+    return ok;
+}
+
+static bool fresh_positions(rd_kafka_t *rk, const struct kc_start *start, bool is_new,
+                            rd_kafka_topic_partition_list_t *fresh, int wait_ms,
+                            struct kc_error *err)
+{
+    switch (start->kind) {
+    case KC_START_TIME:
+        return positions_at_time(rk, fresh, start->value, wait_ms, err);
+    case KC_START_OFFSET:
+        return clamp_to_ends(rk, fresh, start->value, wait_ms, err);
+    case KC_START_LATEST:
+        if (is_new)
+            return offsets_at(rk, fresh, RD_KAFKA_OFFSET_END, wait_ms, err);
+        break; /* partitions that are younger than the group */
+    case KC_START_EARLIEST:
+        break;
+    }
+    return offsets_at(rk, fresh, RD_KAFKA_OFFSET_BEGINNING, wait_ms, err);
+}
+
+bool kc_start_positions(rd_kafka_t *rk, const struct kc_start *start, bool has_group,
+                        rd_kafka_topic_partition_list_t *all, int wait_ms, struct kc_error *err)
+{
+    int64_t deadline = kc_now_ms() + wait_ms;
+    set_offsets(all, RD_KAFKA_OFFSET_INVALID);
+    if (has_group && !read_committed(rk, all, wait_ms, err))
+        return false;
+    rd_kafka_topic_partition_list_t *fresh = uncommitted(all);
+    bool ok = fresh->cnt == 0 || fresh_positions(rk, start, fresh->cnt == all->cnt, fresh,
+                                                 kc_ms_until(deadline, wait_ms), err);
+    for (int i = 0; i < fresh->cnt && ok; i++)
+        rd_kafka_topic_partition_list_find(all, fresh->elems[i].topic,
+                                           fresh->elems[i].partition)
+            ->offset = fresh->elems[i].offset;
+    rd_kafka_topic_partition_list_destroy(fresh);
     return ok;
 }

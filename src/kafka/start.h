@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* start.h - where the partitions of an assignment are begun. Private to kafka/consumer.c. */
+/* start.h - asking a cluster for offsets: where partitions begin and end, what a group has
+ * committed, and where reading is to start. Private to kafka/. */
 #ifndef KC_KAFKA_START_H
 #define KC_KAFKA_START_H
 
@@ -13,6 +14,23 @@
 bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *start,
                       rd_kafka_topic_partition_list_t *assigned, int wait_ms,
                       struct kc_error *err) KC_MUST_CHECK;
+
+/* All partitions of the topic, without offsets; NULL and err when wait_ms is over. The caller
+ * destroys the list. */
+rd_kafka_topic_partition_list_t *kc_partitions_query(rd_kafka_t *rk, const char *topic,
+                                                     int wait_ms,
+                                                     struct kc_error *err) KC_MUST_CHECK;
+
+/* kc_start_resolve() for a reader that is no member of a group: sets a real offset, never a
+ * logical one, for each of all the topic's partitions, and commits nothing. has_group: what the
+ * group has committed counts first. */
+bool kc_start_positions(rd_kafka_t *rk, const struct kc_start *start, bool has_group,
+                        rd_kafka_topic_partition_list_t *all, int wait_ms,
+                        struct kc_error *err) KC_MUST_CHECK;
+
+/* Fills in where the partitions of the list begin. */
+bool kc_begins_query(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int wait_ms,
+                     struct kc_error *err) KC_MUST_CHECK;
 
 /* Fills in where the partitions of the list end now. */
 bool kc_ends_query(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int wait_ms,
