@@ -16,6 +16,13 @@ int64_t kc_now_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
+int64_t kc_now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 int64_t kc_wall_ms(void)
 {
     return read_ms(CLOCK_REALTIME);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 int64_t kc_now_ms(void);  /* monotonic; only differences mean something */
+int64_t kc_now_us(void);  /* the same clock, finer */
 int64_t kc_wall_ms(void); /* since 1970 */
 
 /* Milliseconds until the monotonic deadline, never negative, at most max_ms. */
