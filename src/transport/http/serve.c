@@ -96,11 +96,19 @@ static enum MHD_Result answer_and_cut(struct kc_exchange *x)
 
 /* --- the body --- */
 
-static void refuse_body(struct kc_exchange *x, enum kc_code code, const char *text,
-                        size_t limit)
+static void refuse_large(struct kc_exchange *x)
 {
     struct kc_error err = { 0 };
-    kc_error_set(&err, code, 0, text, limit);
+    kc_error_set(&err, KC_INPUT_TOO_LARGE, 0,
+                 "the body has more than the %zu bytes that are taken (--max-body)",
+                 x->server->conf.body_max);
+    kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
+}
+
+static void refuse_busy(struct kc_exchange *x)
+{
+    struct kc_error err = { 0 };
+    kc_error_set(&err, KC_BUSY, 0, "too many bytes of other bodies are being worked on");
     kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
 }
 
