@@ -12,6 +12,7 @@ void kc_faults_init(struct kc_faults *f)
 {
     f->count = 0;
     f->dropped = 0;
+    f->at = NULL;
 }
 
 void kc_faults_deinit(struct kc_faults *f)
@@ -21,6 +22,15 @@ void kc_faults_deinit(struct kc_faults *f)
         free(f->list[i].text);
     }
     kc_faults_init(f);
+}
+
+static char *join(const char *at, const char *pointer)
+{
+    struct kc_buf both;
+    kc_buf_init(&both, KC_BUF_UNBOUNDED);
+    kc_buf_puts(&both, at);
+    kc_buf_puts(&both, pointer);
+    return kc_buf_take(&both);
 }
 
 void kc_faults_add(struct kc_faults *f, const char *pointer, const char *fmt, ...)
@@ -34,7 +44,7 @@ void kc_faults_add(struct kc_faults *f, const char *pointer, const char *fmt, ..
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    f->list[f->count].pointer = kc_strdup(pointer);
+    f->list[f->count].pointer = join(f->at ? f->at : "", pointer);
     f->list[f->count].text = kc_strdup(text);
     f->count++;
 }

@@ -19,6 +19,7 @@ struct kc_faults {
     struct kc_fault list[KC_FAULTS_MAX];
     size_t count;   /* of those kept */
     size_t dropped; /* found beyond them */
+    const char *at; /* a loan, put in front of each pointer that is added; NULL: nothing */
 };
 
 void kc_faults_init(struct kc_faults *f);

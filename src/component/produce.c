@@ -11,6 +11,7 @@
 #include "component/produce_answer.h"
 #include "component/produce_input.h"
 #include "component/topic.h"
+#include "kafka/producers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,8 @@ struct produce {
     struct produce_conf conf;
     struct kc_credentials credentials;
     struct kc_producer *producer;
-    struct kc_json_writer *writer; /* answers only */
+    struct kc_producers *producers; /* whose the producer is; NULL: ours */
+    struct kc_json_writer *writer;  /* answers only */
     struct kc_tally *tally;
 
     pthread_mutex_t lock;
@@ -213,18 +215,31 @@ fail:
 
 static bool read_conf(struct produce *self, const struct kc_step *step, struct kc_error *err)
 {
-    struct kc_faults faults;
-    kc_faults_init(&faults);
-    bool ok = kc_fields_read(fields, &self->conf, step->config, step->unknown_fields, &faults);
+    struct kc_faults own, *faults = step->faults ? step->faults : &own;
+    kc_faults_init(&own);
+    faults->at = step->faults ? "/config" : NULL;
+    bool ok = kc_fields_read(fields, &self->conf, step->config, step->unknown_fields, faults);
     if (!self->conf.topic && !self->conf.topic_from_message)
-        kc_faults_add(&faults, "/topic", "required (or set topicFromMessage)");
+        kc_faults_add(faults, "/topic", "required (or set topicFromMessage)");
     if (self->conf.topic && !kc_topic_is_valid(kc_text(self->conf.topic)))
-        kc_faults_add(&faults, "/topic", KC_TOPIC_RULE);
+        kc_faults_add(faults, "/topic", KC_TOPIC_RULE);
+    faults->at = step->faults ? "/credentials" : NULL;
     ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields,
-                              &faults);
-    ok &= kc_faults_none(&faults, KC_CONFIG, err);
-    kc_faults_deinit(&faults);
+                              faults);
+    faults->at = NULL;
+    ok &= kc_faults_none(faults, KC_CONFIG, err);
+    kc_faults_deinit(&own);
     return ok;
+}
+
+/* A shared one goes on: its thread may still be leaving on_done(). */
+static void give_producer(struct produce *self)
+{
+    pthread_mutex_lock(&self->lock);
+    while (self->in_flight > 0)
+        kc_cond_wait(&self->less, &self->lock, WAIT_MS);
+    pthread_mutex_unlock(&self->lock);
+    kc_producers_give(self->producers, self->producer);
 }
 
 static void close_(void *arg)
@@ -232,7 +247,10 @@ static void close_(void *arg)
     struct produce *self = arg;
     if (!self)
         return;
-    kc_producer_close(self->producer);
+    if (self->producers)
+        give_producer(self);
+    else
+        kc_producer_close(self->producer);
     kc_json_writer_free(self->writer);
     kc_credentials_free(&self->credentials);
     kc_fields_free(fields, &self->conf);
@@ -257,7 +275,10 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
         .timeout_ms = self->conf.timeout_ms,
         .is_flood = step->is_flood,
     };
-    if (!kc_producer_open(&self->producer, &conf, err))
+    self->producers = step->producers;
+    if (self->producers ? !kc_producers_take(self->producers, &conf, step->is_permanent,
+                                             &self->producer, err)
+                        : !kc_producer_open(&self->producer, &conf, err))
         goto fail;
     *out = self;
     return true;
@@ -266,7 +287,8 @@ fail:
     return false;
 }
 
-/* What is on the way is answered by itself, unless there is no time for that. */
+/* What is on the way is answered by itself, unless there is no time for that. Then the process
+ * ends, so that what others sent through a shared producer may fail with it. */
 static void stop(void *arg, int drain_ms)
 {
     struct produce *self = arg;
@@ -277,6 +299,12 @@ static void stop(void *arg, int drain_ms)
     pthread_cond_broadcast(&self->less);
     pthread_mutex_unlock(&self->lock);
     kc_producer_purge(self->producer);
+}
+
+static bool trouble(void *arg, struct kc_error *err)
+{
+    struct produce *self = arg;
+    return kc_producer_trouble(self->producer, err);
 }
 
 const struct kc_entry kc_produce = {
@@ -291,4 +319,5 @@ const struct kc_entry kc_produce = {
     .process = process,
     .stop = stop,
     .close = close_,
+    .trouble = trouble,
 };

@@ -215,3 +215,71 @@ void kc_fields_free(const struct kc_field *fields, void *conf)
         *text = NULL;
     }
 }
+
+/* --- without the struct that a table was made for --- */
+
+static size_t size_of(const struct kc_field *f)
+{
+    switch (f->type) {
+    case KC_TEXT:
+        return sizeof(char *);
+    case KC_BOOL:
+        return sizeof(bool);
+    default:
+        return sizeof(int);
+    }
+}
+
+int kc_fields_int(const struct kc_field *fields, const char *name, const struct kc_doc *doc)
+{
+    int n = 0;
+    struct kc_faults faults;
+    const struct kc_field *f = kc_field_find(fields, kc_text(name));
+    const json_t *value = json_object_get(doc->object, name);
+    struct kc_field row = *f;
+    row.offset = 0;
+    kc_faults_init(&faults);
+    if (f->fallback)
+        set_from_text(&row, &n, kc_text(f->fallback), &faults);
+    if (!is_absent(value))
+        set_from_json(&row, &n, value, &faults);
+    kc_faults_deinit(&faults);
+    return n;
+}
+
+void kc_fields_copy(const struct kc_field *fields, void *to, const void *from, size_t size)
+{
+    memcpy(to, from, size);
+    for (const struct kc_field *f = fields; f->name; f++) {
+        char **text = (char **)((char *)to + f->offset);
+        if (f->type == KC_TEXT)
+            *text = kc_strdup(*text);
+    }
+}
+
+bool kc_fields_equal(const struct kc_field *fields, const void *a, const void *b)
+{
+    for (const struct kc_field *f = fields; f->name; f++) {
+        const void *one = (const char *)a + f->offset, *other = (const char *)b + f->offset;
+        if (f->type != KC_TEXT) {
+            if (memcmp(one, other, size_of(f)) != 0)
+                return false;
+            continue;
+        }
+        const char *text = *(char *const *)one, *other_text = *(char *const *)other;
+        if (!text != !other_text || (text && strcmp(text, other_text) != 0))
+            return false;
+    }
+    return true;
+}
+
+struct kc_doc *kc_fields_pick(const struct kc_field *fields, const struct kc_doc *doc)
+{
+    struct kc_doc *picked = kc_doc_new();
+    for (const struct kc_field *f = fields; f->name; f++) {
+        json_t *value = json_object_get(doc->object, f->name);
+        if (value)
+            json_object_set(picked->object, f->name, value);
+    }
+    return picked;
+}

@@ -58,6 +58,16 @@ bool kc_fields_read(const struct kc_field *fields, void *conf, const struct kc_d
 /* Frees the texts, wiping the secret ones. */
 void kc_fields_free(const struct kc_field *fields, void *conf);
 
+/* What a number's field would hold; its fallback where doc says nothing that can be used. */
+int kc_fields_int(const struct kc_field *fields, const char *name, const struct kc_doc *doc);
+
+/* A copy of a struct of that size, with texts of its own. */
+void kc_fields_copy(const struct kc_field *fields, void *to, const void *from, size_t size);
+bool kc_fields_equal(const struct kc_field *fields, const void *a, const void *b);
+
+/* The members of doc that the table knows: the caller's. */
+struct kc_doc *kc_fields_pick(const struct kc_field *fields, const struct kc_doc *doc);
+
 const struct kc_field *kc_field_find(const struct kc_field *fields, struct kc_text name);
 
 /* The field of the table nearest to a name that it does not have; NULL when none is near. */

@@ -68,6 +68,16 @@ bool kc_health_explain(struct kc_health *h, struct kc_error *err)
     return has_cause;
 }
 
+bool kc_health_trouble(struct kc_health *h, struct kc_error *err)
+{
+    pthread_mutex_lock(&h->lock);
+    bool is_trouble = h->trouble[0] != '\0';
+    if (is_trouble)
+        kc_error_set(err, KC_UNAVAILABLE, 0, "%s", h->trouble);
+    pthread_mutex_unlock(&h->lock);
+    return is_trouble;
+}
+
 static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const char *reason)
 {
     bool is_sign_in = code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||

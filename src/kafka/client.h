@@ -27,6 +27,9 @@ void kc_health_refused(struct kc_health *h, struct kc_error *err); /* says it as
 /* Appends ": cause" of the last trouble; false where there is none. */
 bool kc_health_explain(struct kc_health *h, struct kc_error *err);
 
+/* Says the last trouble as UNAVAILABLE; false where there is none. */
+bool kc_health_trouble(struct kc_health *h, struct kc_error *err);
+
 struct kc_property {
     const char *name; /* NULL ends a list */
     const char *value;

@@ -285,14 +285,20 @@ bool kc_producer_open(struct kc_producer **out, const struct kc_producer_conf *c
         free_all(p);
         return false;
     }
-    if (conf->topic) {
-        rd_kafka_topic_t *topic = kc_writer_topic(p->main, conf->topic);
-        if (topic)
-            rd_kafka_topic_destroy(topic);
-    }
+    if (conf->topic)
+        kc_producer_warm(p, conf->topic);
     kc_thread_start(&p->answers, "kc-answers", run_answers, p);
     *out = p;
     return true;
+}
+
+void kc_producer_warm(struct kc_producer *p, const char *topic)
+{
+    pthread_rwlock_rdlock(&p->writers);
+    rd_kafka_topic_t *handle = kc_writer_topic(p->main, topic);
+    if (handle)
+        rd_kafka_topic_destroy(handle);
+    pthread_rwlock_unlock(&p->writers);
 }
 
 void kc_producer_purge(struct kc_producer *p)
@@ -319,6 +325,24 @@ void kc_producer_close(struct kc_producer *p)
 
 /* --- words for failures --- */
 
+static bool has_been_answered(rd_kafka_t *rk)
+{
+    char *cluster = rd_kafka_clusterid(rk, 0); /* what is known, without asking */
+    bool is_known = cluster != NULL;
+    if (cluster)
+        rd_kafka_mem_free(rk, cluster);
+    return is_known;
+}
+
+bool kc_producer_trouble(struct kc_producer *p, struct kc_error *err)
+{
+    pthread_rwlock_rdlock(&p->writers);
+    struct kc_health *health = kc_writer_health(p->main);
+    bool is_trouble = kc_health_trouble(health, err);
+    pthread_rwlock_unlock(&p->writers);
+    return is_trouble;
+}
+
 void kc_producer_explain(struct kc_producer *p, const struct kc_record *r, struct kc_error *err)
 {
     pthread_rwlock_rdlock(&p->writers);
@@ -331,6 +355,8 @@ void kc_producer_explain(struct kc_producer *p, const struct kc_record *r, struc
         kc_error_set(err, code, r->error, "%s", rd_kafka_err2str(r->error));
         if (kc_health_explain(health, err))
             err->code = KC_UNAVAILABLE; /* it is known why nobody answered */
+        else if (!has_been_answered(kc_writer_client(p->main)))
+            err->code = KC_UNAVAILABLE; /* nobody ever has */
         kc_error_wrap(err, "%s", kc_code_sentence(err->code));
     } else {
         kc_kafka_error(err, r->error, "%s", kc_code_sentence(code));

@@ -64,6 +64,12 @@ int kc_record_code(const struct kc_record *r);
 const char *kc_record_code_name(const struct kc_record *r);
 const char *kc_record_code_text(const struct kc_record *r);
 
+/* Has the brokers asked about a topic, so that its first record need not wait. Any thread. */
+void kc_producer_warm(struct kc_producer *p, const char *topic);
+
+/* What the client last complained of; false where all is well. Any thread. */
+bool kc_producer_trouble(struct kc_producer *p, struct kc_error *err);
+
 /* Fails everything that is not stored yet; the answers say so. Any thread. */
 void kc_producer_purge(struct kc_producer *p);
 

@@ -51,6 +51,10 @@ struct kc_entry {
 
     /* After all ends were said. NULL is fine. */
     void (*close)(void *self);
+
+    /* Says what is known of why nothing gets on; false where all is well. Any thread. The slot
+     * may be NULL. */
+    bool (*trouble)(void *self, struct kc_error *err);
 };
 
 #endif

@@ -13,12 +13,19 @@ enum kc_body_style {
     KC_BODY_EVENTS,   /* a JSON array of CloudEvents */
 };
 
+struct kc_producers; /* kafka/producers.h */
+
 /* Everything is borrowed and outlives the entry point that was opened with it. */
 struct kc_step {
     const struct kc_doc *config;      /* the step's own fields */
     const struct kc_doc *credentials; /* how to reach Kafka */
     enum kc_unknown unknown_fields;
     struct kc_tally *tally;
+
+    struct kc_producers *producers; /* clients that steps share; NULL: the step has its own */
+    bool is_permanent;              /* the start's own: what it shares stays open */
+    struct kc_faults *faults; /* where open() lists what is wrong with the settings, by pointers
+                                 from /config and /credentials; NULL: only its error says so */
 
     bool is_flood; /* nobody waits for a single answer: prefer large batches */
     enum kc_body_style body_style;
