@@ -112,8 +112,10 @@ bool kc_exchange_wake(struct kc_exchange *x)
 {
     bool was_suspended = x->is_suspended;
     x->is_suspended = false;
-    if (was_suspended)
+    if (was_suspended) {
         MHD_resume_connection(x->connection->native);
+        kc_server_wake(x->server);
+    }
     return was_suspended;
 }
 

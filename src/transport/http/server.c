@@ -73,6 +73,14 @@ static void on_log(void *arg, const char *format, va_list args)
 
 /* --- the loop --- */
 
+void kc_server_wake(struct kc_server *s)
+{
+    const uint64_t one = 1;
+    if (!atomic_exchange(&s->is_woken, true) && write(s->wake_fd, &one, sizeof(one)) < 0) {
+        /* it is readable already */
+    }
+}
+
 static int wait_ms(struct kc_server *s)
 {
     MHD_UNSIGNED_LONG_LONG ms;
@@ -88,6 +96,7 @@ static void look_around(struct kc_server *s)
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr == s) {
             uint64_t count;
+            atomic_store(&s->is_woken, false); /* first: what comes from here on writes again */
             if (read(s->wake_fd, &count, sizeof(count)) < 0) {
                 /* nothing to read is fine */
             }
@@ -134,14 +143,11 @@ void kc_server_run(struct kc_server *s)
 
 void kc_server_stop(struct kc_server *s, int drain_ms)
 {
-    const uint64_t one = 1;
     int64_t by_ms = kc_now_ms() + drain_ms;
     if (by_ms < atomic_load(&s->stop_by_ms))
         atomic_store(&s->stop_by_ms, by_ms);
     atomic_store(&s->is_stopping, true);
-    if (write(s->wake_fd, &one, sizeof(one)) < 0) {
-        /* it is readable already */
-    }
+    kc_server_wake(s);
 }
 
 /* --- life --- */

@@ -63,7 +63,8 @@ struct kc_server {
     struct kc_server_conf conf;
     struct MHD_Daemon *daemon;
     int listen_fd;
-    int wake_fd;  /* readable once stop was called */
+    int wake_fd; /* readable when the loop is to look around */
+    atomic_bool is_woken;
     int watch_fd; /* epoll: the daemon's set, wake_fd, and the sockets of flows */
     char address[80];
     bool is_loopback;
@@ -73,6 +74,10 @@ struct kc_server {
     atomic_bool is_stopping;
     _Atomic int64_t stop_by_ms;
 };
+
+/* Has the loop look around, for libmicrohttpd says nothing by itself when a connection was
+ * resumed. Any thread. */
+void kc_server_wake(struct kc_server *s);
 
 /* --- exchanges --- */
 
