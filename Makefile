@@ -86,6 +86,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(say) CC $<
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
+# They hold the schemas.
+$(BUILD)/obj/src/component/shapes.o: $(wildcard schemas/*.json)
+
 # Files that change when the text they hold does: other flags or another list of sources mean
 # another build.
 $(BUILD)/flags: export TEXT = $(COMPILE)

@@ -17,6 +17,18 @@ const struct kc_command kc_commands[] = {
       "  echo '{\"value\":\"hello\"}' | kafka-component run produce --embedded-broker --set "
       "topic=cars\n",
       kc_command_run },
+    { "serve", "", "Serve the entry points over HTTP",
+      "Produce by POST, consume as a stream, by polling or pushed to a URL: every way that "
+      "docs/serve.md\n"
+      "names, on one port. On an address other than loopback an API token is wanted.",
+      "  kafka-component serve --credentials kafka.json\n"
+      "  KAFKA_COMPONENT_API_TOKEN=... kafka-component serve --listen 0.0.0.0:8080 \\\n"
+      "      --credentials kafka.json --tls-cert cert.pem --tls-key key.pem\n"
+      "  kafka-component serve --embedded-broker --set topic=cars\n"
+      "  curl http://127.0.0.1:8080/v1/actions/produce?topic=cars -d '{\"value\":\"hello\"}' "
+      "\\\n"
+      "      -H 'Content-Type: application/json'\n",
+      kc_command_serve },
     { "describe", "", "Print component.json: what a flow builder reads",
       "Prints the description of triggers, actions and their fields, with the help of each. It "
       "is made\n"

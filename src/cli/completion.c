@@ -32,14 +32,31 @@ static void print_words(const char *separated_by_bars)
         putchar(*p == '|' ? ' ' : *p);
 }
 
-static void print_set_keys(const struct kc_entry *entry)
+static void print_credential_keys(void)
 {
-    for (const struct kc_field *f = entry->fields; f->name; f++)
-        printf("%s= ", f->name);
     for (const struct kc_field *f = kc_credentials_fields; f->name; f++) {
         if (!f->secret)
             printf("%s= ", f->name);
     }
+}
+
+static void print_keys(const struct kc_entry *entry)
+{
+    for (const struct kc_field *f = entry->fields; f->name; f++)
+        printf("%s= ", f->name);
+}
+
+static void print_set_keys(const struct kc_entry *entry)
+{
+    print_keys(entry);
+    print_credential_keys();
+}
+
+static void print_all_set_keys(void)
+{
+    for (size_t i = 0; kc_entries[i]; i++)
+        print_keys(kc_entries[i]);
+    print_credential_keys();
 }
 
 static void print_bash(void)
@@ -57,13 +74,19 @@ static void print_bash(void)
             printf("        %s) words='%s' ;;\n", o->name, o->choices);
         else if (o->argument && strcmp(o->argument, "FILE") == 0)
             printf("        %s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", o->name);
+        else if (o->argument && strcmp(o->argument, "DIR") == 0)
+            printf("        %s) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n", o->name);
     }
-    printf("        --set)\n            case $entry in\n");
+    printf("        --set)\n            [[ $command == serve ]] && entry=serve\n"
+           "            case $entry in\n");
     for (size_t i = 0; kc_entries[i]; i++) {
         printf("                %s) words='", kc_entries[i]->name);
         print_set_keys(kc_entries[i]);
         printf("' ;;\n");
     }
+    printf("                serve) words='");
+    print_all_set_keys();
+    printf("' ;;\n");
     printf(
         "            esac\n            compopt -o nospace ;;\n        *) case $command in\n");
     for (const struct kc_command *c = kc_commands; c->name; c++) {
@@ -84,7 +107,8 @@ static void print_fish_option(const struct kc_option *o, const char *condition)
            o->argument ? "-r " : "", o->help);
     if (o->choices)
         printf(" -a '%s'", o->choices);
-    else if (o->argument && strcmp(o->argument, "FILE") == 0)
+    else if (o->argument &&
+             (strcmp(o->argument, "FILE") == 0 || strcmp(o->argument, "DIR") == 0))
         printf(" -F");
     printf("\n");
 }
@@ -115,6 +139,9 @@ static void print_fish(void)
         print_set_keys(kc_entries[i]);
         printf("'\n");
     }
+    printf("complete -c kafka-component -n '__fish_seen_subcommand_from serve' -l set -r -a '");
+    print_all_set_keys();
+    printf("'\n");
 }
 
 /* zsh runs bash's script. */

@@ -19,6 +19,19 @@ enum option {
     LOG_LEVEL,
     SCHEMA,
     MARKDOWN,
+    LISTEN,
+    API_TOKEN_FILE,
+    TLS_CERT,
+    TLS_KEY,
+    STATE,
+    SUBSCRIPTIONS,
+    ALLOW_CALLBACK,
+    NO_REQUEST_CREDENTIALS,
+    MAX_CONNECTIONS,
+    MAX_CONNECTIONS_PER_ADDRESS,
+    HEADER_TIMEOUT_MS,
+    BODY_TIMEOUT_MS,
+    IDLE_TIMEOUT_MS,
     OPTIONS,
 };
 
@@ -26,10 +39,11 @@ const struct kc_option kc_options_table[] = {
     [HELP] = { "--help", NULL, NULL, NULL, "Explain this command" },
     [VERSION] = { "--version", NULL, NULL, NULL,
                   "Show the versions of this program and its libraries" },
-    [CREDENTIALS] = { "--credentials", "FILE", NULL, "run", "How to reach Kafka, as JSON" },
-    [CONFIG] = { "--config", "FILE", NULL, "run", "The step's fields, as JSON" },
-    [SET] = { "--set", "KEY=VALUE", NULL, "run", "One field; given again, another one" },
-    [EMBEDDED_BROKER] = { "--embedded-broker", NULL, NULL, "run demo",
+    [CREDENTIALS] = { "--credentials", "FILE", NULL, "run serve",
+                      "How to reach Kafka, as JSON" },
+    [CONFIG] = { "--config", "FILE", NULL, "run serve", "The step's fields, as JSON" },
+    [SET] = { "--set", "KEY=VALUE", NULL, "run serve", "One field; given again, another one" },
+    [EMBEDDED_BROKER] = { "--embedded-broker", NULL, NULL, "run serve demo",
                           "Use a Kafka inside this process instead of the brokers" },
     [COUNT] = { "--count", "N", NULL, "run", "consume: end after N records" },
     [UNTIL] = { "--until", "end", "end", "run",
@@ -37,16 +51,46 @@ const struct kc_option kc_options_table[] = {
     [ACK] = { "--ack", "written|stdin", "written stdin", "run",
               "consume: a message is accepted once it is written (default), or by {\"ack\":ID} "
               "on stdin" },
-    [MAX_BODY] = { "--max-body", "BYTES", NULL, "run",
-                   "Longest line on stdin (default 33554432)" },
-    [DRAIN_MS] = { "--drain-ms", "MS", NULL, "run",
+    [MAX_BODY] = { "--max-body", "BYTES", NULL, "run serve",
+                   "Longest line on stdin, or body of a request (default 33554432)" },
+    [DRAIN_MS] = { "--drain-ms", "MS", NULL, "run serve",
                    "How long SIGTERM waits for what is on the way (default 8000)" },
     [LOG_LEVEL] = { "--log-level", "LEVEL", "error warn info debug trace", NULL,
                     "error, warn, info (default), debug or trace" },
-    [SCHEMA] = { "--schema", "NAME", "credentials consume produce", "describe",
-                 "Print the JSON Schema of the credentials, or of an entry point's fields" },
+    [SCHEMA] = { "--schema", "NAME",
+                 "credentials consume consume.out produce produce.in produce.out openapi",
+                 "describe",
+                 "Print the JSON Schema of the credentials, of an entry point's fields or "
+                 "messages, or the OpenAPI document" },
     [MARKDOWN] = { "--markdown", NULL, NULL, "describe",
                    "Print all fields as a page of documentation" },
+    [LISTEN] = { "--listen", "HOST:PORT", NULL, "serve",
+                 "Where to listen (default 127.0.0.1:8080; port 0 takes a free one)" },
+    [API_TOKEN_FILE] = { "--api-token-file", "FILE", NULL, "serve",
+                         "The token that requests bring as Authorization: Bearer; or "
+                         "KAFKA_COMPONENT_API_TOKEN" },
+    [TLS_CERT] = { "--tls-cert", "FILE", NULL, "serve",
+                   "Serve HTTPS: the certificate and its chain, as PEM" },
+    [TLS_KEY] = { "--tls-key", "FILE", NULL, "serve", "The key of --tls-cert, as PEM" },
+    [STATE] = { "--state", "DIR", NULL, "serve", "Where subscriptions survive a restart" },
+    [SUBSCRIPTIONS] = { "--subscriptions", "FILE", NULL, "serve",
+                        "Subscriptions to have, as JSON; read again on SIGHUP" },
+    [ALLOW_CALLBACK] = { "--allow-callback", "HOST|ADDRESS", NULL, "serve",
+                         "A callback target that is refused otherwise, such as a link-local "
+                         "address; may be given again" },
+    [NO_REQUEST_CREDENTIALS] = { "--no-request-credentials", NULL, NULL, "serve",
+                                 "Refuse requests that bring credentials of their own" },
+    [MAX_CONNECTIONS] = { "--max-connections", "N", NULL, "serve",
+                          "Connections at once (default 4096)" },
+    [MAX_CONNECTIONS_PER_ADDRESS] = { "--max-connections-per-address", "N", NULL, "serve",
+                                      "Connections at once from one address (default 1024)" },
+    [HEADER_TIMEOUT_MS] = { "--header-timeout-ms", "MS", NULL, "serve",
+                            "How long the whole of the headers may take (default 10000)" },
+    [BODY_TIMEOUT_MS] = { "--body-timeout-ms", "MS", NULL, "serve",
+                          "How long the whole of a body may take, beside a second for each KiB "
+                          "(default 30000)" },
+    [IDLE_TIMEOUT_MS] = { "--idle-timeout-ms", "MS", NULL, "serve",
+                          "How long a connection may stay without a request (default 60000)" },
     [OPTIONS] = { NULL, NULL, NULL, NULL, NULL },
 };
 
@@ -120,6 +164,68 @@ static bool number(struct kc_error *err, const char *option, const char *value, 
     return false;
 }
 
+static bool small_number(struct kc_error *err, const char *option, const char *value, int min,
+                         int max, int *out)
+{
+    int64_t n = 0;
+    bool ok = number(err, option, value, min, max, &n);
+    *out = (int)n;
+    return ok;
+}
+
+static bool add_allowed(struct kc_options *o, const char *value, struct kc_error *err)
+{
+    size_t n = 0;
+    while (o->allow_callback[n])
+        n++;
+    if (!*value)
+        return fail(err, "--allow-callback", "wants a host or an address");
+    if (n == KC_ALLOW_MAX)
+        return fail(err, "--allow-callback", "was given too often");
+    o->allow_callback[n] = value;
+    return true;
+}
+
+static bool take_serve_value(struct kc_options *o, enum option option, const char *value,
+                             struct kc_error *err)
+{
+    const char *name = kc_options_table[option].name;
+    switch (option) {
+    case LISTEN:
+        o->http.listen = value;
+        return true;
+    case API_TOKEN_FILE:
+        o->api_token_file = value;
+        return true;
+    case TLS_CERT:
+        o->http.tls_cert = value;
+        return true;
+    case TLS_KEY:
+        o->http.tls_key = value;
+        return true;
+    case STATE:
+        o->http.state_dir = value;
+        return true;
+    case SUBSCRIPTIONS:
+        o->http.subscriptions_file = value;
+        return true;
+    case ALLOW_CALLBACK:
+        return add_allowed(o, value, err);
+    case MAX_CONNECTIONS:
+        return small_number(err, name, value, 1, 1000000, &o->http.connections_max);
+    case MAX_CONNECTIONS_PER_ADDRESS:
+        return small_number(err, name, value, 1, 1000000, &o->http.connections_per_address);
+    case HEADER_TIMEOUT_MS:
+        return small_number(err, name, value, 10, 3600000, &o->http.header_ms);
+    case BODY_TIMEOUT_MS:
+        return small_number(err, name, value, 10, 3600000, &o->http.body_ms);
+    case IDLE_TIMEOUT_MS:
+        return small_number(err, name, value, 10, 3600000, &o->http.idle_ms);
+    default:
+        return true;
+    }
+}
+
 static bool take_value(struct kc_options *o, enum option option, const char *value,
                        struct kc_error *err)
 {
@@ -154,7 +260,7 @@ static bool take_value(struct kc_options *o, enum option option, const char *val
         o->schema = value;
         return true;
     default:
-        return true;
+        return take_serve_value(o, option, value, err);
     }
 }
 
@@ -164,6 +270,7 @@ static void take_flag(struct kc_options *o, enum option option)
     o->wants_version |= option == VERSION;
     o->embedded_broker |= option == EMBEDDED_BROKER;
     o->markdown |= option == MARKDOWN;
+    o->http.no_request_credentials |= option == NO_REQUEST_CREDENTIALS;
 }
 
 static bool add_word(struct kc_options *o, const char *word, struct kc_error *err)
@@ -180,7 +287,16 @@ static bool add_word(struct kc_options *o, const char *word, struct kc_error *er
 bool kc_options_parse(struct kc_options *o, int argc, char **argv, struct kc_error *err)
 {
     *o = (struct kc_options){
-        .program = argv[0], .log_level = KC_INFO, .max_body = 32 * 1024 * 1024, .drain_ms = 8000
+        .program = argv[0],
+        .log_level = KC_INFO,
+        .max_body = 32 * 1024 * 1024,
+        .drain_ms = 8000,
+        .http = { .listen = "127.0.0.1:8080",
+                  .connections_max = 4096,
+                  .connections_per_address = 1024,
+                  .header_ms = 10000,
+                  .body_ms = 30000,
+                  .idle_ms = 60000 },
     };
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] != '-') {

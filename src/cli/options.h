@@ -6,8 +6,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "transport/transport.h"
 
 #define KC_SETS_MAX  64
+#define KC_ALLOW_MAX 64
 #define KC_WORDS_MAX 4
 
 /* Everything is borrowed from argv. */
@@ -29,6 +31,10 @@ struct kc_options {
     int64_t drain_ms;
     const char *schema;
     bool markdown;
+
+    struct kc_http_options http; /* but for the token and allow_callback */
+    const char *api_token_file;
+    const char *allow_callback[KC_ALLOW_MAX + 1]; /* ended by NULL */
 };
 
 struct kc_option {

@@ -4,9 +4,7 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/progress.h"
-#include "cli/settings.h"
 #include "component/entries.h"
-#include "kafka/embedded.h"
 #include "runtime/shutdown.h"
 
 #include <stdio.h>
@@ -26,7 +24,7 @@ static void stop(void *arg, int drain_ms)
     r->transport->stop(r->self, drain_ms);
 }
 
-static int start_failed(const struct kc_error *err)
+int kc_run_failed(const struct kc_error *err)
 {
     kc_log(KC_ERROR, "start_failed", KC_S("code", kc_code_name(err->code)), KC_E(err));
     return kc_class_exit(kc_code_class(err->code));
@@ -37,7 +35,7 @@ int kc_run(const struct kc_transport *transport, const struct kc_env *env, int d
     struct kc_error err = { 0 };
     struct running running = { transport, NULL };
     if (!transport->open(&running.self, env, &err))
-        return start_failed(&err);
+        return kc_run_failed(&err);
     kc_shutdown_watch(stop, &running, drain_ms);
     kc_progress_start(env->step.tally);
     int code = transport->serve(running.self);
@@ -58,14 +56,12 @@ static bool prepare_topic(struct kc_embedded *broker, const struct kc_options *o
     return true;
 }
 
-static bool use_embedded(struct kc_settings *settings, struct kc_embedded **broker,
-                         const struct kc_options *o, const struct kc_entry *entry,
-                         struct kc_error *err)
+bool kc_run_embedded(struct kc_embedded **broker, struct kc_settings *settings,
+                     const struct kc_options *o, bool reads, struct kc_error *err)
 {
     if (!o->embedded_broker)
         return true;
-    if (!kc_embedded_open(broker, err) ||
-        (entry->kind == KC_TRIGGER && !prepare_topic(*broker, o, err)))
+    if (!kc_embedded_open(broker, err) || (reads && !prepare_topic(*broker, o, err)))
         return false;
     kc_settings_use_broker(settings, kc_embedded_brokers(*broker));
     kc_log(KC_INFO, "embedded_broker", KC_S("brokers", kc_embedded_brokers(*broker)));
@@ -79,9 +75,10 @@ static int run_entry(const struct kc_options *o, const struct kc_entry *entry)
     struct kc_settings settings = { NULL, NULL };
     struct kc_embedded *broker = NULL;
     struct kc_tally tally = { .lag = -1 };
-    if (!kc_settings_read(&settings, o, entry, &err) ||
-        !use_embedded(&settings, &broker, o, entry, &err)) {
-        code = start_failed(&err);
+    const struct kc_entry *const entries[] = { entry, NULL };
+    if (!kc_settings_read(&settings, o, entries, &err) ||
+        !kc_run_embedded(&broker, &settings, o, entry->kind == KC_TRIGGER, &err)) {
+        code = kc_run_failed(&err);
     } else {
         const struct kc_env env = {
             .entry = entry,

@@ -33,21 +33,38 @@ static bool add_file(struct kc_doc *doc, const char *path, const char *option,
     return false;
 }
 
-/* A name that both tables lack goes to the one with a name near to it, whose reader says so. */
-static bool is_meant_for_credentials(const struct kc_entry *entry, struct kc_text key)
+static bool is_field(const struct kc_entry *const *entries, struct kc_text key)
 {
-    if (kc_field_find(entry->fields, key))
-        return false;
-    return kc_field_find(kc_credentials_fields, key) ||
-           (kc_field_nearest(kc_credentials_fields, key) &&
-            !kc_field_nearest(entry->fields, key));
+    for (; *entries; entries++) {
+        if (kc_field_find((*entries)->fields, key))
+            return true;
+    }
+    return false;
 }
 
-static bool add_set(struct kc_settings *s, const struct kc_entry *entry, const char *set,
-                    struct kc_error *err)
+static bool is_near_a_field(const struct kc_entry *const *entries, struct kc_text key)
+{
+    for (; *entries; entries++) {
+        if (kc_field_nearest((*entries)->fields, key))
+            return true;
+    }
+    return false;
+}
+
+/* A name that all tables lack goes to the one with a name near to it, whose reader says so. */
+static bool is_meant_for_credentials(const struct kc_entry *const *entries, struct kc_text key)
+{
+    if (is_field(entries, key))
+        return false;
+    return kc_field_find(kc_credentials_fields, key) ||
+           (kc_field_nearest(kc_credentials_fields, key) && !is_near_a_field(entries, key));
+}
+
+static bool add_set(struct kc_settings *s, const struct kc_entry *const *entries,
+                    const char *set, struct kc_error *err)
 {
     struct kc_text key = { set, strcspn(set, "=") };
-    bool is_credential = is_meant_for_credentials(entry, key);
+    bool is_credential = is_meant_for_credentials(entries, key);
     const struct kc_field *credential =
         is_credential ? kc_field_find(kc_credentials_fields, key) : NULL;
     if (credential && credential->secret) {
@@ -65,7 +82,7 @@ static bool add_set(struct kc_settings *s, const struct kc_entry *entry, const c
 }
 
 bool kc_settings_read(struct kc_settings *s, const struct kc_options *o,
-                      const struct kc_entry *entry, struct kc_error *err)
+                      const struct kc_entry *const *entries, struct kc_error *err)
 {
     s->config = kc_doc_new();
     s->credentials = kc_doc_new();
@@ -77,7 +94,7 @@ bool kc_settings_read(struct kc_settings *s, const struct kc_options *o,
     if (!add_file(s->credentials, o->credentials_file, "--credentials", err))
         return false;
     for (size_t i = 0; o->sets[i]; i++) {
-        if (!add_set(s, entry, o->sets[i], err))
+        if (!add_set(s, entries, o->sets[i], err))
             return false;
     }
     return true;

@@ -11,9 +11,11 @@ struct kc_settings {
     struct kc_doc *credentials; /* owned */
 };
 
-/* kc_settings_deinit() is due either way. */
+/* For the entry points that are meant, ended by NULL. kc_settings_deinit() is due either way.
+ */
 bool kc_settings_read(struct kc_settings *s, const struct kc_options *o,
-                      const struct kc_entry *entry, struct kc_error *err) KC_MUST_CHECK;
+                      const struct kc_entry *const *entries,
+                      struct kc_error *err) KC_MUST_CHECK;
 void kc_settings_deinit(struct kc_settings *s);
 
 /* Replaces the credentials by those of a broker without sign-in, such as the embedded one. */

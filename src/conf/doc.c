@@ -96,6 +96,11 @@ bool kc_doc_has(const struct kc_doc *doc, const char *key)
     return json_object_get(doc->object, key) != NULL;
 }
 
+bool kc_doc_is_empty(const struct kc_doc *doc)
+{
+    return json_object_size(doc->object) == 0;
+}
+
 void kc_doc_overlay(struct kc_doc *doc, const struct kc_doc *over)
 {
     json_object_update(doc->object, over->object);

@@ -25,6 +25,7 @@ struct kc_doc *kc_doc_from_env(const char *value, struct kc_error *err) KC_MUST_
 
 void kc_doc_put(struct kc_doc *doc, const char *key, const char *text); /* replaces */
 bool kc_doc_has(const struct kc_doc *doc, const char *key);
+bool kc_doc_is_empty(const struct kc_doc *doc);
 
 /* Every member of `over` replaces the one of the same name in doc; over stays its owner's. */
 void kc_doc_overlay(struct kc_doc *doc, const struct kc_doc *over);

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #define FIELDS_MAX 64 /* rows of one table */
+#define TABLES_MAX 4  /* that share a document */
 
 const struct kc_field *kc_field_find(const struct kc_field *fields, struct kc_text name)
 {
@@ -199,6 +200,59 @@ bool kc_fields_read(const struct kc_field *fields, void *conf, const struct kc_d
     {
         if (!kc_field_find(fields, kc_text(key)))
             fault_unknown(fields, key, unknown, faults);
+    }
+    return faults->count + faults->dropped == before;
+}
+
+/* Reads one value as the table does, into a struct that is thrown away. */
+static void check_value(const struct kc_field *fields, const struct kc_field *f,
+                        const json_t *value, struct kc_faults *faults)
+{
+    size_t size = 0;
+    for (const struct kc_field *other = fields; other->name; other++) {
+        if (other->offset + sizeof(void *) > size)
+            size = other->offset + sizeof(void *);
+    }
+    void *scratch = kc_alloc0(1, size);
+    if (!is_absent(value))
+        set_from_json(f, scratch, value, faults);
+    kc_fields_free(fields, scratch);
+    free(scratch);
+}
+
+static void fault_unknown_to_all(const struct kc_field *const *tables, const char *key,
+                                 struct kc_faults *faults)
+{
+    const char *names[TABLES_MAX * FIELDS_MAX + 1] = { NULL };
+    size_t count = 0;
+    for (; *tables; tables++) {
+        for (const struct kc_field *f = *tables; f->name && count < TABLES_MAX * FIELDS_MAX;
+             f++)
+            names[count++] = f->name;
+    }
+    const char *nearest = kc_text_nearest(kc_text(key), names);
+    char pointer[128];
+    snprintf(pointer, sizeof(pointer), "/%s", key);
+    kc_faults_add(faults, pointer, nearest ? "unknown; did you mean '%s'?" : "unknown%s",
+                  nearest ? nearest : "");
+}
+
+bool kc_fields_check(const struct kc_field *const *tables, const struct kc_doc *doc,
+                     struct kc_faults *faults)
+{
+    size_t before = faults->count + faults->dropped;
+    const char *key;
+    json_t *value;
+    json_object_foreach(doc->object, key, value)
+    {
+        const struct kc_field *f = NULL;
+        for (size_t i = 0; tables[i] && !f; i++) {
+            f = kc_field_find(tables[i], kc_text(key));
+            if (f)
+                check_value(tables[i], f, value, faults);
+        }
+        if (!f)
+            fault_unknown_to_all(tables, key, faults);
     }
     return faults->count + faults->dropped == before;
 }

@@ -55,6 +55,12 @@ enum kc_unknown {
 bool kc_fields_read(const struct kc_field *fields, void *conf, const struct kc_doc *doc,
                     enum kc_unknown unknown, struct kc_faults *faults) KC_MUST_CHECK;
 
+/* Checks a document that serves several tables (ended by NULL), such as the settings of a
+ * server for all entry points: every member must stand in one of them, and be right there. None
+ * is required. */
+bool kc_fields_check(const struct kc_field *const *tables, const struct kc_doc *doc,
+                     struct kc_faults *faults) KC_MUST_CHECK;
+
 /* Frees the texts, wiping the secret ones. */
 void kc_fields_free(const struct kc_field *fields, void *conf);
 

@@ -8,6 +8,8 @@
 
 #include <unistd.h>
 
+static const struct kc_entry *const of_consume[] = { &kc_consume, NULL };
+
 static int setup(void **state)
 {
     *state = kc_new0(struct kc_settings);
@@ -50,7 +52,7 @@ static void put_env(const char *name, const char *text)
 static void read_all(struct kc_settings *s, const struct kc_options *o)
 {
     struct kc_error err = { 0 };
-    if (!kc_settings_read(s, o, &kc_consume, &err))
+    if (!kc_settings_read(s, o, of_consume, &err))
         fail_msg("%s", err.text);
     if (o->config_file)
         unlink(o->config_file);
@@ -104,7 +106,7 @@ static void a_secret_is_not_taken_from_the_command_line(void **state)
 {
     struct kc_options o = { .sets = { "password=hunter2" } };
     struct kc_error err = { 0 };
-    assert_false(kc_settings_read(*state, &o, &kc_consume, &err));
+    assert_false(kc_settings_read(*state, &o, of_consume, &err));
     assert_lacks(err.text, "hunter2");
     assert_error(&err, KC_CONFIG, "--set password: a secret would stand in the process list");
 }
@@ -126,12 +128,12 @@ static void what_cannot_be_read_says_where_it_came_from(void **state)
     struct kc_settings *s = *state;
     struct kc_error err = { 0 };
     struct kc_options o = { .config_file = "/nowhere" };
-    assert_false(kc_settings_read(s, &o, &kc_consume, &err));
+    assert_false(kc_settings_read(s, &o, of_consume, &err));
     assert_error(&err, KC_CONFIG, "--config: read '/nowhere'");
     kc_settings_deinit(s);
     put_env("KAFKA_COMPONENT_CREDENTIALS", "{'password': hunter2}");
     o.config_file = NULL;
-    assert_false(kc_settings_read(s, &o, &kc_consume, &err));
+    assert_false(kc_settings_read(s, &o, of_consume, &err));
     assert_lacks(err.text, "hunter2");
     assert_error(&err, KC_CONFIG,
                  "environment variable KAFKA_COMPONENT_CREDENTIALS: not valid");

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/* metrics.h - what the server counts, and GET /metrics, which tells it in Prometheus' text
+ * format.
+ *
+ * Counting is an atomic addition or two; any thread. What is only looked at when somebody asks
+ * (queues, lag, memory) costs nothing otherwise. No label holds what a stranger can choose. */
+#ifndef KC_TRANSPORT_HTTP_METRICS_H
+#define KC_TRANSPORT_HTTP_METRICS_H
+
+#include "runtime/tally.h"
+#include "transport/http/service.h"
+
+/* The ways that records go through this server. */
+enum kc_way {
+    KC_WAY_PRODUCE,
+    KC_WAY_STREAM,
+    KC_WAY_POLL,
+    KC_WAY_PUSH,
+    KC_WAYS
+};
+
+/* One request was answered; as kc_server_conf's `answered`. */
+void kc_metrics_answered(struct kc_service *s, const struct kc_route *route, const char *method,
+                         int status, int64_t us);
+
+/* One error was told to somebody, as a problem or as an event. */
+void kc_metrics_error(struct kc_service *s, enum kc_code code);
+
+/* Where the records and bytes of a way are counted: as the tally of its steps, or by
+ * kc_tally_add(). */
+struct kc_tally *kc_metrics_tally(struct kc_service *s, enum kc_way way);
+
+void kc_route_metrics(struct kc_service *s, struct kc_exchange *x);
+
+#endif

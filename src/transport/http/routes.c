@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/* routes.c - all that can be called. openapi_routes.c describes each of them. */
+#include "transport/http/info.h"
+#include "transport/http/route.h"
+
+// clang-format off
+const struct kc_route kc_routes[] = {
+    /* method  path                          public  body   upload  handle */
+    { "GET",   "/v1/component",              false,  false, NULL,   kc_route_component },
+    { "GET",   "/v1/schemas/{name}",         false,  false, NULL,   kc_route_schema },
+    { "GET",   "/healthz",                   true,   false, NULL,   kc_route_healthz },
+    { "GET",   "/readyz",                    true,   false, NULL,   kc_route_readyz },
+    { NULL,    NULL,                         false,  false, NULL,   NULL },
+};
+// clang-format on
