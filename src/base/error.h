@@ -56,6 +56,7 @@ enum kc_class {
     X(BAD_ANSWER,        "bad_answer",         TRANSIENT, 502, true,  "the answer was not one that can be used")     \
     X(TIMEOUT,           "timeout",            TRANSIENT, 504, true,  "there was no answer in time")                 \
     X(BUSY,              "busy",               TRANSIENT, 503, true,  "there is too much to do already")             \
+    X(STORAGE,           "storage",            TRANSIENT, 503, true,  "the state could not be stored")               \
     X(STOPPED,           "stopped",            TRANSIENT, 503, true,  "we were stopped before this was done")        \
     X(INTERNAL,          "internal",           INTERNAL,  500, false, "this is a bug in kafka-component")
 // clang-format on

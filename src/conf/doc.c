@@ -116,6 +116,16 @@ struct kc_doc *kc_doc_take_object(struct kc_doc *doc, const char *key)
     return wrap(child);
 }
 
+static int append(const char *text, size_t len, void *out)
+{
+    return kc_buf_append(out, text, len) ? 0 : -1;
+}
+
+void kc_doc_print(const struct kc_doc *doc, struct kc_buf *out)
+{
+    (void)json_dump_callback(doc->object, append, out, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
 const char *kc_doc_library(void)
 {
     static char text[64];

@@ -6,6 +6,7 @@
 #ifndef KC_CONF_DOC_H
 #define KC_CONF_DOC_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -32,6 +33,10 @@ void kc_doc_overlay(struct kc_doc *doc, const struct kc_doc *over);
 
 /* Removes the object under key and gives it to the caller; NULL where there is none. */
 struct kc_doc *kc_doc_take_object(struct kc_doc *doc, const char *key);
+
+/* Appends the document as compact JSON with its members sorted: equal documents give equal
+ * texts. Secrets are in it. */
+void kc_doc_print(const struct kc_doc *doc, struct kc_buf *out);
 
 /* Of the JSON library that reads documents. */
 const char *kc_doc_library(void); /* "jansson 2.14" */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +19,10 @@ static struct {
     void *arg;
     int drain_ms;
     bool has_thread;
-    bool is_asked; /* the signal came */
+    bool is_asked;             /* the signal came */
+    void (*reload)(void *arg); /* needs lock */
+    void *reload_arg;
+    atomic_bool takes_reload;
 } watch = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void signals(sigset_t *set)
@@ -36,17 +40,27 @@ void kc_shutdown_block(void)
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write() */
 }
 
-/* True when a signal came in time. */
-static bool wait_for_signal(int wait_ms)
+/* The signal that came; 0 or less when none did in time. */
+static int wait_for_signal(int wait_ms)
 {
     sigset_t set;
     signals(&set);
+    if (wait_ms < 0 && atomic_load(&watch.takes_reload))
+        sigaddset(&set, SIGHUP);
     const struct timespec t = { wait_ms / 1000, (long)(wait_ms % 1000) * 1000000 };
     int got;
     do
         got = wait_ms < 0 ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &t);
     while (got < 0 && errno == EINTR);
-    return got > 0;
+    return got;
+}
+
+static void ask_to_reload(void)
+{
+    pthread_mutex_lock(&watch.lock);
+    if (watch.reload)
+        watch.reload(watch.reload_arg);
+    pthread_mutex_unlock(&watch.lock);
 }
 
 static void ask(bool is_late)
@@ -61,13 +75,14 @@ static void ask(bool is_late)
 static void *run(void *arg)
 {
     (void)arg;
-    wait_for_signal(-1);
+    while (wait_for_signal(-1) == SIGHUP)
+        ask_to_reload();
     kc_log(KC_INFO, "stopping", KC_I("drain_ms", watch.drain_ms));
     ask(false);
-    if (!wait_for_signal(watch.drain_ms)) {
+    if (wait_for_signal(watch.drain_ms) <= 0) {
         kc_log(KC_WARN, "drain_time_over");
         ask(true);
-        if (!wait_for_signal(GRACE_MS))
+        if (wait_for_signal(GRACE_MS) <= 0)
             kc_log(KC_ERROR, "ended_unfinished",
                    KC_S("left", "what was not answered or committed"));
     }
@@ -96,5 +111,19 @@ void kc_shutdown_ignore(void)
 {
     pthread_mutex_lock(&watch.lock);
     watch.stop = NULL;
+    watch.reload = NULL;
     pthread_mutex_unlock(&watch.lock);
+}
+
+void kc_shutdown_on_reload(void (*reload)(void *arg), void *arg)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    pthread_mutex_lock(&watch.lock);
+    watch.reload = reload;
+    watch.reload_arg = arg;
+    pthread_mutex_unlock(&watch.lock);
+    atomic_store(&watch.takes_reload, true);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* shutdown.h - SIGTERM and SIGINT, once for the whole process.
+/* shutdown.h - SIGTERM, SIGINT and SIGHUP, once for the whole process.
  *
  * The first asks for an orderly end; when that takes longer than it may, or at a second signal,
  * the process ends all the same: what was not settled comes again. */
@@ -15,5 +15,10 @@ void kc_shutdown_block(void);
 /* One at a time; what is given must live until kc_shutdown_ignore(). */
 void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms);
 void kc_shutdown_ignore(void);
+
+/* From here on SIGHUP does not end the process but calls reload, on the thread of
+ * kc_shutdown_stop; it should not take long. Before kc_shutdown_watch(), on the main thread;
+ * what is given must live until kc_shutdown_ignore(). */
+void kc_shutdown_on_reload(void (*reload)(void *arg), void *arg);
 
 #endif
