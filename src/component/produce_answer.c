@@ -131,7 +131,8 @@ static void say_individually(const struct kc_batch *b, const struct group *group
         else
             add_group(w, &groups[i - b->written.count], &numbers);
         finish(w, &body);
-        kc_outlet_data(outlet, &(struct kc_data){ .body = kc_buf_peek(&body) });
+        kc_outlet_data(outlet, &(struct kc_data){ .body = kc_buf_peek(&body),
+                                                  .is_failure = i >= b->written.count });
     }
     kc_buf_deinit(&body);
 }
@@ -164,7 +165,8 @@ static void say_as_one(const struct kc_batch *b, const struct group *groups, siz
     kc_buf_puts(&body, "{\"results\":");
     print_list(b, groups, group_count, false, w, &body);
     kc_buf_puts(&body, "}");
-    kc_outlet_data(outlet, &(struct kc_data){ .body = kc_buf_peek(&body) });
+    kc_outlet_data(outlet, &(struct kc_data){ .body = kc_buf_peek(&body),
+                                              .is_failure = b->written.count == 0 });
     kc_buf_deinit(&body);
 }
 

@@ -54,8 +54,9 @@ const struct kc_member kc_produce_in[] = {
 
 /* Where we are, for JSON pointers that are made only when something is wrong. */
 struct place {
-    const char *prefix; /* "" or "/body" */
-    int64_t index;      /* of the record; -1: the body is the record */
+    const char *message; /* the message's */
+    const char *body;    /* "" or "/body" */
+    int64_t index;       /* of the record; -1: the body is the record */
 };
 
 struct reading {
@@ -63,6 +64,7 @@ struct reading {
     struct kc_arena *arena;
     struct kc_faults *faults;
     struct place at;
+    const char *const *beside; /* the message's; NULL where the body is an object of its own */
 };
 
 #define POINTER_SIZE 512
@@ -72,10 +74,10 @@ static const char *pointer_to(const struct reading *in, const char *rest,
                               char out[POINTER_SIZE])
 {
     if (in->at.index < 0)
-        snprintf(out, POINTER_SIZE, "%s%s", in->at.prefix, rest);
+        snprintf(out, POINTER_SIZE, "%s%s%s", in->at.message, in->at.body, rest);
     else
-        snprintf(out, POINTER_SIZE, "%s/messages/%" PRId64 "%s", in->at.prefix, in->at.index,
-                 rest);
+        snprintf(out, POINTER_SIZE, "%s%s/messages/%" PRId64 "%s", in->at.message, in->at.body,
+                 in->at.index, rest);
     return out;
 }
 
@@ -367,6 +369,16 @@ static enum member find_member(struct kc_text name)
     return MEMBERS;
 }
 
+static bool stands_beside(const struct reading *in, struct kc_text name)
+{
+    for (const char *const *beside = in->at.index < 0 ? in->beside : NULL; beside && *beside;
+         beside++) {
+        if (kc_text_is(name, *beside))
+            return true;
+    }
+    return false;
+}
+
 static void read_record(const struct reading *in, const struct kc_value *v, struct kc_record *r)
 {
     const struct kc_value *members[MEMBERS + 1] = {
@@ -381,7 +393,7 @@ static void read_record(const struct reading *in, const struct kc_value *v, stru
         enum member m = find_member(kc_value_text(name));
         if (m < MEMBERS)
             members[m] = kc_value_of(name);
-        else
+        else if (!stands_beside(in, kc_value_text(name)))
             fault_unknown(in, kc_value_text(name), member_names,
                           "a record has key, value, headers, partition, timestamp, topic, "
                           "keyEncoding, valueEncoding");
@@ -411,7 +423,7 @@ static const struct kc_value *find_messages(const struct reading *in,
     for (size_t i = kc_value_count(body); i > 0; i--) {
         if (kc_text_is(kc_value_text(name), "messages"))
             messages = kc_value_of(name);
-        else
+        else if (!stands_beside(in, kc_value_text(name)))
             fault_unknown(in, kc_value_text(name), known,
                           "beside messages there is nothing: it belongs into a record");
         name = kc_value_next(kc_value_of(name));
@@ -458,7 +470,11 @@ struct kc_batch *kc_produce_input(const struct kc_message *m,
                                   const struct kc_input_rules *rules, struct kc_arena *arena,
                                   struct kc_faults *faults)
 {
-    struct reading in = { rules, arena, faults, { m->is_bare ? "" : "/body", -1 } };
+    struct reading in = { rules,
+                          arena,
+                          faults,
+                          { m->at, m->is_bare ? "" : "/body", -1 },
+                          m->is_bare ? m->beside : NULL };
     struct kc_batch *b = read_body(&in, m->body);
     if (b && faults->count > 0) {
         kc_batch_free(b);

@@ -8,14 +8,8 @@
 
 static const char BOM[] = "\xef\xbb\xbf";
 
-bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *text,
-                     size_t len, struct kc_error *err)
+static bool read_value(struct kc_message *m, const struct kc_value *root, struct kc_error *err)
 {
-    *m = (struct kc_message){ .text = text, .text_len = len };
-    size_t skip = len >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
-    const struct kc_value *root = kc_json_read(reader, text + skip, len - skip, err);
-    if (!root)
-        return false;
     if (kc_value_type(root) != KC_IS_OBJECT) {
         kc_error_set(err, KC_INPUT, 0, "a message is a JSON object, this is %s",
                      kc_value_type_name(root));
@@ -49,6 +43,22 @@ bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *
         m->headers = m->passthrough = NULL;
     }
     return true;
+}
+
+bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *text,
+                     size_t len, struct kc_error *err)
+{
+    *m = (struct kc_message){ .text = text, .text_len = len, .at = "" };
+    size_t skip = len >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
+    const struct kc_value *root = kc_json_read(reader, text + skip, len - skip, err);
+    return root && read_value(m, root, err);
+}
+
+bool kc_message_of(struct kc_message *m, const struct kc_value *root, size_t text_len,
+                   struct kc_error *err)
+{
+    *m = (struct kc_message){ .text_len = text_len, .at = "" };
+    return read_value(m, root, err);
 }
 
 void kc_message_deinit(struct kc_message *m)

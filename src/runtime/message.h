@@ -9,8 +9,12 @@
 #include "runtime/json.h"
 
 struct kc_message {
-    char *text; /* owned; taken by setting it to NULL */
+    char *text; /* owned; taken by setting it to NULL. NULL from the start: the bytes are kept
+                   by whoever made the message, until its outlet has heard `end` */
     size_t text_len;
+    const char *at;            /* the JSON pointer of what it was read from; "" for a text */
+    const char *const *beside; /* members of a bare body's object that are none of its own,
+                                  ended by NULL; NULL: there are none */
     const struct kc_value *id; /* NULL when absent, as all below but body */
     const struct kc_value *headers;
     const struct kc_value *body;
@@ -23,6 +27,10 @@ struct kc_message {
  * object without a `body` is the body itself; `event` and `inReplyTo` are ignored. */
 bool kc_message_read(struct kc_message *m, struct kc_json_reader *reader, char *text,
                      size_t len, struct kc_error *err) KC_MUST_CHECK;
+
+/* The same from a value: a loan, as its text is, of text_len bytes. */
+bool kc_message_of(struct kc_message *m, const struct kc_value *root, size_t text_len,
+                   struct kc_error *err) KC_MUST_CHECK;
 
 void kc_message_deinit(struct kc_message *m);
 

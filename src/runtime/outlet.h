@@ -39,6 +39,7 @@ struct kc_data {
     const struct kc_origin *origin; /* NULL for an action's results */
     const struct kc_ack *ack;       /* NULL where nobody needs the answer */
     uint64_t tag;                   /* what the ack is to be told */
+    bool is_failure;                /* it tells of nothing but failures; an error follows */
 };
 
 struct kc_outlet {
