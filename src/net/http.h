@@ -11,6 +11,8 @@
  * What holds for every request:
  * - http and https only, HTTP/1.1; certificates are verified, TLS 1.2 or newer;
  * - a redirect is an answer like any other and is not followed;
+ * - a kept connection that turns out to be closed is replaced and the request sent again, so
+ * its receiver may, in rare cases, see it twice;
  * - an address that kc_address_is_refused() refuses is not connected to, whatever name stood
  * for it (net/address.h); through a proxy only the literal addresses in URLs can be checked;
  * - the time-out counts from send(), the wait for a turn included;

@@ -304,7 +304,8 @@ static void listen_on(struct stub *s, int port)
     socklen_t len = sizeof(at);
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(s->listener, (struct sockaddr *)&at, len) != 0 || listen(s->listener, BACKLOG) ||
+    if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&at, len) != 0 ||
+        listen(s->listener, BACKLOG) ||
         getsockname(s->listener, (struct sockaddr *)&at, &len) != 0)
         fail_test("the stub cannot listen on port %d: %s", port, strerror(errno));
     s->port = ntohs(at.sin_port);
