@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TAKE_MAX        1000
 #define WAIT_MS         100           /* how long a stop or a full window may stay unseen */
@@ -170,6 +171,7 @@ struct consume {
     struct kc_consumer *consumer;
     struct kc_outlet *outlet;
     struct kc_ack ack;
+    struct kc_positions positions; /* kc_data.positions */
     struct kc_tally *tally;
     struct kc_body_writer *writer;
     enum kc_body_style style;
@@ -198,7 +200,12 @@ static void hand_out(struct consume *self, const struct kc_fetched *first, int64
     uint64_t tag = kc_consumer_hand_out(self->consumer, first, last, records);
     const struct kc_origin origin = { self->conf.topic, first->partition, first->offset, last,
                                       records };
-    kc_outlet_data(self->outlet, &(struct kc_data){ body, &origin, &self->ack, tag });
+    kc_positions_put(&self->positions, first->partition, last + 1);
+    kc_outlet_data(self->outlet, &(struct kc_data){ .body = body,
+                                                    .origin = &origin,
+                                                    .ack = &self->ack,
+                                                    .tag = tag,
+                                                    .positions = &self->positions });
 }
 
 static void flush(struct consume *self, struct batch *b)
@@ -292,16 +299,42 @@ static void on_forget(void *arg, uint32_t slot)
     self->filling--;
 }
 
+static void forget_position(struct kc_positions *all, int32_t partition)
+{
+    struct kc_position *p = kc_positions_find(all, partition);
+    if (!p)
+        return;
+    size_t behind = (size_t)(all->list + all->count - (p + 1));
+    memmove(p, p + 1, behind * sizeof(*p));
+    all->count--;
+}
+
+/* Whoever goes on after a message got all that came before it. So of a partition that went only
+ * the group's offset counts, and others may have moved that on. */
+static void on_position(void *arg, int32_t partition, int64_t offset)
+{
+    struct consume *self = arg;
+    if (offset >= 0)
+        kc_positions_put(&self->positions, partition, offset);
+    else
+        forget_position(&self->positions, partition);
+}
+
 static bool wait_until_answered(struct consume *self, int wait_ms)
 {
     int64_t by_ms = kc_now_ms() + wait_ms;
-    (void)kc_outlet_has_room(self->outlet, 0); /* sends off what it was handed */
-    pthread_mutex_lock(&self->lock);
     size_t open;
-    while ((open = kc_consumer_counts(self->consumer).unanswered) > 0 &&
-           kc_ms_until(by_ms, WAIT_MS) > 0)
-        kc_cond_wait(&self->answered, &self->lock, kc_ms_until(by_ms, WAIT_MS));
-    pthread_mutex_unlock(&self->lock);
+    int left_ms;
+    do {
+        (void)kc_outlet_has_room(self->outlet, 0); /* sends off what it was handed */
+        pthread_mutex_lock(&self->lock);
+        left_ms = kc_ms_until(atomic_load(&self->stop_by_ms), WAIT_MS);
+        left_ms = kc_ms_until(by_ms, left_ms);
+        if (kc_consumer_counts(self->consumer).unanswered > 0 && left_ms > 0)
+            kc_cond_wait(&self->answered, &self->lock, left_ms);
+        open = kc_consumer_counts(self->consumer).unanswered;
+        pthread_mutex_unlock(&self->lock);
+    } while (open > 0 && left_ms > 0);
     return open == 0;
 }
 
@@ -320,6 +353,12 @@ static void on_settled(void *arg, const uint64_t *tags, size_t count, bool is_ac
         kc_consumer_settle(self->consumer, tags, count, is_accepted);
     pthread_cond_signal(&self->answered);
     pthread_mutex_unlock(&self->lock);
+}
+
+static bool on_commit(void *arg, struct kc_positions *positions, struct kc_error *err)
+{
+    struct consume *self = arg;
+    return kc_consumer_commit(self->consumer, positions, err);
 }
 
 static bool is_awaited(void *arg, uint64_t tag)
@@ -475,13 +514,16 @@ bool kc_consume_check(const struct kc_doc *config, enum kc_unknown unknown,
 static bool read_conf(struct consume *self, const struct kc_step *step, struct kc_start *start,
                       struct kc_error *err)
 {
-    struct kc_faults faults;
-    kc_faults_init(&faults);
-    bool ok = read_fields(&self->conf, step->config, step->unknown_fields, start, &faults);
+    struct kc_faults own, *faults = step->faults ? step->faults : &own;
+    kc_faults_init(&own);
+    faults->at = step->faults ? "/config" : NULL;
+    bool ok = read_fields(&self->conf, step->config, step->unknown_fields, start, faults);
+    faults->at = step->faults ? "/credentials" : NULL;
     ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields,
-                              &faults);
-    ok &= kc_faults_none(&faults, KC_CONFIG, err);
-    kc_faults_deinit(&faults);
+                              faults);
+    faults->at = NULL;
+    ok &= kc_faults_none(faults, KC_CONFIG, err);
+    kc_faults_deinit(&own);
     return ok;
 }
 
@@ -496,6 +538,7 @@ static void close_(void *arg)
     for (size_t i = 0; i < self->batch_count; i++)
         kc_buf_deinit(&self->batches[i].body);
     free(self->batches);
+    kc_positions_free(&self->positions);
     kc_credentials_free(&self->credentials);
     kc_fields_free(fields, &self->conf);
     pthread_cond_destroy(&self->answered);
@@ -514,8 +557,12 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
     self->count_max = (uint64_t)step->count_max;
     self->until_end = step->until_end;
     self->style = step->body_style;
-    self->ack = (struct kc_ack){ on_settled, self, is_awaited };
-    self->listener = (struct kc_consumer_listener){ on_trouble, on_forget, on_drain, self };
+    self->ack = (struct kc_ack){ on_settled, self, is_awaited, on_commit };
+    self->listener = (struct kc_consumer_listener){ on_trouble,  on_forget,   on_drain,
+                                                    on_position, on_position, self };
+    for (size_t i = 0; step->from && i < step->from->count; i++)
+        kc_positions_put(&self->positions, step->from->list[i].partition,
+                         step->from->list[i].offset);
     atomic_store(&self->stop_by_ms, INT64_MAX);
     if (!read_conf(self, step, &start, err))
         goto fail;
@@ -527,6 +574,7 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
         .group_id = self->conf.group_id,
         .group_instance_id = self->conf.group_instance_id,
         .start = start,
+        .from = step->from,
         .isolation = isolations[self->conf.isolation].name,
         .session_timeout_ms = self->conf.session_timeout_ms,
         .until_end = step->until_end,

@@ -101,6 +101,11 @@ bool kc_doc_is_empty(const struct kc_doc *doc)
     return json_object_size(doc->object) == 0;
 }
 
+bool kc_doc_is_equal(const struct kc_doc *a, const struct kc_doc *b)
+{
+    return a && b ? json_equal(a->object, b->object) : !a && !b;
+}
+
 void kc_doc_overlay(struct kc_doc *doc, const struct kc_doc *over)
 {
     json_object_update(doc->object, over->object);

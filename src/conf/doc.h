@@ -28,6 +28,9 @@ void kc_doc_put(struct kc_doc *doc, const char *key, const char *text); /* repla
 bool kc_doc_has(const struct kc_doc *doc, const char *key);
 bool kc_doc_is_empty(const struct kc_doc *doc);
 
+/* Whether both say the same, or are both NULL. */
+bool kc_doc_is_equal(const struct kc_doc *a, const struct kc_doc *b);
+
 /* Every member of `over` replaces the one of the same name in doc; over stays its owner's. */
 void kc_doc_overlay(struct kc_doc *doc, const struct kc_doc *over);
 

@@ -91,6 +91,8 @@ bool kc_consumer_open(struct kc_consumer **out, const struct kc_consumer_conf *c
     c->listener = conf->listener;
     c->topic = conf->topic;
     c->start = conf->start;
+    for (size_t i = 0; conf->from && i < conf->from->count; i++)
+        kc_positions_put(&c->from, conf->from->list[i].partition, conf->from->list[i].offset);
     c->until_end = conf->until_end;
     c->committed_ms = kc_now_ms();
     kc_health_init(&c->health);
@@ -397,6 +399,7 @@ void kc_consumer_close(struct kc_consumer *c)
     for (size_t i = 0; i < c->part_count; i++)
         kc_window_deinit(&c->parts[i].window);
     free(c->parts);
+    kc_positions_free(&c->from);
     kc_health_deinit(&c->health);
     pthread_mutex_destroy(&c->lock);
     free(c);

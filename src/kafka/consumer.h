@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "kafka/credentials.h"
+#include "kafka/position.h"
 #include "kafka/record.h"
 
 struct kc_consumer; /* opaque */
@@ -40,6 +41,12 @@ struct kc_consumer_listener {
      * handed out is settled. */
     void (*drain)(void *arg, int wait_ms);
 
+    /* A partition came, and is read from `offset` (negative while nobody knows). It went, and
+     * will be read from `offset` should it come again (negative: from where the group then is).
+     */
+    void (*assigned)(void *arg, int32_t partition, int64_t offset);
+    void (*revoked)(void *arg, int32_t partition, int64_t offset);
+
     void *arg;
 };
 
@@ -50,7 +57,10 @@ struct kc_consumer_conf {
     const char *group_id;
     const char *group_instance_id; /* NULL: none */
     struct kc_start start;
-    const char *isolation; /* "read_committed", "read_uncommitted" */
+    const struct kc_positions *from; /* where these partitions are begun, in place of what the
+                                        group has committed, until we have committed something
+                                        ourselves; NULL: none */
+    const char *isolation;           /* "read_committed", "read_uncommitted" */
     int session_timeout_ms;
     bool until_end; /* notice where the partitions end: kc_consumer_is_at_end() */
     const struct kc_consumer_listener *listener;
@@ -79,6 +89,11 @@ uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *fi
  * again after a pause, which doubles, and their partition waits. Any thread. */
 void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t count,
                         bool is_accepted);
+
+/* Commits now what is settled, waiting for the broker, and says where the partitions with
+ * anything settled stand then; *positions is the caller's to free. */
+bool kc_consumer_commit(struct kc_consumer *c, struct kc_positions *positions,
+                        struct kc_error *err) KC_MUST_CHECK;
 
 /* Whether the partition of a tag is still ours, so that an answer counts. Any thread. */
 bool kc_consumer_is_awaited(struct kc_consumer *c, uint64_t tag);

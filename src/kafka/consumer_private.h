@@ -26,8 +26,9 @@ struct kc_part {
     struct kc_window window; /* needs lock */
     int64_t next;            /* offset to be read next; logical before the first record */
     int64_t end;             /* of what was there at the assignment; -1 when not asked for */
-    int64_t committed;
-    int backoff_ms; /* needs lock */
+    int64_t committed;       /* -1: nothing since the assignment, or it failed */
+    int64_t told;            /* where it was begun because of `from`; -1: otherwise */
+    int backoff_ms;          /* needs lock */
     int64_t retry_at_ms;
 };
 
@@ -38,6 +39,7 @@ struct kc_consumer {
     const struct kc_consumer_listener *listener;
     const char *topic;
     struct kc_start start;
+    struct kc_positions from; /* offset -1: is ours now, or the group knows better */
     bool until_end;
     bool was_assigned; /* ever */
     bool is_closing;

@@ -51,13 +51,36 @@ void kc_on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
 }
 
+static bool commit_moved(struct kc_consumer *c, struct kc_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = moved_positions(c);
+    bool ok = list->cnt == 0 || kc_commit(c->rk, list, COMMIT_WAIT_MS, err);
+    for (int i = 0; i < list->cnt && !ok; i++)
+        c->parts[list->elems[i].partition].committed = -1;
+    rd_kafka_topic_partition_list_destroy(list);
+    return ok;
+}
+
 void kc_commit_now(struct kc_consumer *c)
 {
     struct kc_error err = { 0 };
-    rd_kafka_topic_partition_list_t *list = moved_positions(c);
-    if (list->cnt > 0 && !kc_commit(c->rk, list, COMMIT_WAIT_MS, &err))
+    if (!commit_moved(c, &err))
         kc_log(KC_WARN, "commit_failed", KC_E(&err));
-    rd_kafka_topic_partition_list_destroy(list);
+}
+
+bool kc_consumer_commit(struct kc_consumer *c, struct kc_positions *positions,
+                        struct kc_error *err)
+{
+    for (size_t i = 0; i < c->part_count; i++)
+        c->parts[i].committed = -1; /* an earlier commit may still be on its way, and fail */
+    if (!commit_moved(c, err))
+        return false;
+    for (size_t i = 0; i < c->part_count; i++) {
+        const struct kc_part *p = &c->parts[i];
+        if (p->is_assigned && p->committed >= 0)
+            kc_positions_put(positions, (int32_t)i, p->committed);
+    }
+    return true;
 }
 
 void kc_commit_if_due(struct kc_consumer *c)
@@ -86,9 +109,27 @@ static void begin_part(struct kc_consumer *c, const rd_kafka_topic_partition_t *
             c->parts[c->part_count] = (struct kc_part){ .is_assigned = false };
     }
     c->parts[slot] = (struct kc_part){
-        .is_assigned = true, .next = from->offset, .end = -1, .committed = -1
+        .is_assigned = true, .next = from->offset, .end = -1, .committed = -1, .told = -1
     };
     kc_window_init(&c->parts[slot].window);
+    struct kc_position *told = kc_positions_find(&c->from, from->partition);
+    if (told && told->offset >= 0) {
+        c->parts[slot].told = told->offset;
+        told->offset = -1;
+    }
+    c->listener->assigned(c->listener->arg, from->partition, from->offset);
+}
+
+/* A partition that we were told where to begin, and of which the group does not know yet how
+ * far we got, is begun there again. */
+static int64_t take_back(struct kc_consumer *c, int32_t partition)
+{
+    const struct kc_part *p = kc_part_at(c, partition);
+    if (p->told < 0 || p->committed >= 0)
+        return -1;
+    int64_t offset = p->window.position >= 0 ? p->window.position : p->told;
+    kc_positions_put(&c->from, partition, offset);
+    return offset;
 }
 
 static void end_part(struct kc_consumer *c, int32_t partition)
@@ -97,6 +138,7 @@ static void end_part(struct kc_consumer *c, int32_t partition)
     if (!p)
         return;
     c->listener->forget(c->listener->arg, (uint32_t)partition);
+    c->listener->revoked(c->listener->arg, partition, take_back(c, partition));
     pthread_mutex_lock(&c->lock);
     for (uint32_t n = p->window.front; n != p->window.next; n++) {
         const struct kc_handed *h = &p->window.ring[n & (p->window.size - 1)];
@@ -126,6 +168,17 @@ static void note_ends(struct kc_consumer *c, const rd_kafka_topic_partition_list
     rd_kafka_topic_partition_list_destroy(ends);
 }
 
+static void begin_where_told(const struct kc_consumer *c,
+                             rd_kafka_topic_partition_list_t *partitions)
+{
+    for (int i = 0; i < partitions->cnt; i++) {
+        const struct kc_position *told =
+            kc_positions_find(&c->from, partitions->elems[i].partition);
+        if (told && told->offset >= 0)
+            partitions->elems[i].offset = told->offset;
+    }
+}
+
 static void assign(struct kc_consumer *c, rd_kafka_topic_partition_list_t *partitions)
 {
     struct kc_error err = { 0 };
@@ -136,6 +189,7 @@ static void assign(struct kc_consumer *c, rd_kafka_topic_partition_list_t *parti
         c->must_rejoin = true; /* with a new assignment it is tried again */
         return;
     }
+    begin_where_told(c, partitions);
     pthread_mutex_lock(&c->lock);
     c->generation = c->generation % KC_GENERATION_MAX + 1;
     for (int i = 0; i < partitions->cnt; i++)

@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "base/text.h"
 
+struct kc_positions; /* kafka/position.h; here it only passes by */
+
 /* Answers `count` messages at once, by the tags they were given out with. Any thread, never
  * from inside data(); must not block. */
 struct kc_ack {
@@ -22,6 +24,11 @@ struct kc_ack {
      * another member, who hands out the same records: whoever still holds the message may drop
      * it. NULL: it always does. Any thread; must not block. */
     bool (*is_awaited)(void *arg, uint64_t tag);
+
+    /* Commits now what was settled so far, waiting for the broker, and says in *positions (the
+     * caller's to free) where the partitions stand then. Only from inside the outlet's
+     * has_room(). NULL: the trigger has nothing to commit. */
+    bool (*commit)(void *arg, struct kc_positions *positions, struct kc_error *err);
 };
 
 /* The records that a trigger's message holds: a run of offsets of one partition. */
@@ -40,6 +47,11 @@ struct kc_data {
     const struct kc_ack *ack;       /* NULL where nobody needs the answer */
     uint64_t tag;                   /* what the ack is to be told */
     bool is_failure;                /* it tells of nothing but failures; an error follows */
+
+    /* Where reading goes on for whoever has this message and all before it: of each partition
+     * that the trigger has now, and of those that it was to begin (kc_step.from) and has not
+     * got yet. NULL for an action's results. */
+    const struct kc_positions *positions;
 };
 
 struct kc_outlet {

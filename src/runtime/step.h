@@ -6,6 +6,8 @@
 #include "conf/field.h"
 #include "runtime/tally.h"
 
+struct kc_positions; /* kafka/position.h */
+
 /* What the body of a trigger's message looks like. */
 enum kc_body_style {
     KC_BODY_BARE,     /* the record; of a batch, {"messages":[records]} */
@@ -31,6 +33,10 @@ struct kc_step {
     enum kc_body_style body_style;
     int64_t count_max; /* a trigger ends after this many records; 0: never */
     bool until_end;    /* a trigger ends when it has read what was there at its start */
+
+    /* Where a trigger begins partitions, in place of what the group has committed, each when it
+     * is first assigned. NULL: nowhere. */
+    const struct kc_positions *from;
 };
 
 #endif
