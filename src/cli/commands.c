@@ -29,6 +29,13 @@ const struct kc_command kc_commands[] = {
       "\\\n"
       "      -H 'Content-Type: application/json'\n",
       kc_command_serve },
+    { "probe", "[URL]", "Ask a server whether it is well, for health checks",
+      "Ends with 0 when a GET of the URL is answered with 2xx within 3 s, with 69 otherwise. "
+      "Without one\n"
+      "it asks http://127.0.0.1:8080/readyz. For containers, where there is no curl.",
+      "  kafka-component probe\n"
+      "  kafka-component probe http://127.0.0.1:8080/healthz\n",
+      kc_command_probe },
     { "describe", "", "Print component.json: what a flow builder reads",
       "Prints the description of triggers, actions and their fields, with the help of each. It "
       "is made\n"

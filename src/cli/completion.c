@@ -28,6 +28,8 @@ static void print_options_of(const char *command)
 
 static void print_words(const char *separated_by_bars)
 {
+    if (*separated_by_bars == '[')
+        return; /* the user's own */
     for (const char *p = separated_by_bars; *p; p++)
         putchar(*p == '|' ? ' ' : *p);
 }
