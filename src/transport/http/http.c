@@ -9,12 +9,14 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "transport/http/metrics.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
 
 /* Whoever is opened later may use those before. */
 static const struct kc_room *const rooms[] = {
+    &kc_metrics_room,
     NULL,
 };
 
@@ -61,6 +63,7 @@ static bool open_server(struct kc_service *s, struct kc_error *err)
         .idle_ms = o->idle_ms,
         .routes = kc_routes,
         .service = s,
+        .answered = kc_metrics_answered,
     };
     return kc_server_open(&s->server, &conf, err);
 }

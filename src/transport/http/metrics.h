@@ -21,14 +21,17 @@ enum kc_way {
 
 /* One request was answered; as kc_server_conf's `answered`. */
 void kc_metrics_answered(struct kc_service *s, const struct kc_route *route, const char *method,
-                         int status, int64_t us);
+                         int status, enum kc_code code, int64_t us);
 
-/* One error was told to somebody, as a problem or as an event. */
+/* One error was told to somebody other than by a problem: as an event, or to a callback. */
 void kc_metrics_error(struct kc_service *s, enum kc_code code);
 
 /* Where the records and bytes of a way are counted: as the tally of its steps, or by
  * kc_tally_add(). */
 struct kc_tally *kc_metrics_tally(struct kc_service *s, enum kc_way way);
+
+/* What the steps of triggers get as their `lags`. */
+struct kc_lags *kc_metrics_lags(struct kc_service *s);
 
 void kc_route_metrics(struct kc_service *s, struct kc_exchange *x);
 

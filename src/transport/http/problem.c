@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* problem.c - errors as application/problem+json (RFC 9457), always of one shape. */
-#include "transport/http/exchange.h"
+#include "transport/http/server_private.h"
 
 #include "base/faults.h"
 #include "runtime/json.h"
@@ -35,6 +35,7 @@ void kc_exchange_problem(struct kc_exchange *x, int status, const struct kc_erro
     print_problem(&body, status, err, details);
     if (status == 429 || status == 503)
         kc_exchange_set_header(x, "Retry-After", RETRY_AFTER_S);
+    x->code = err->code;
     kc_exchange_reply(x, status, "application/problem+json", &body);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* routes.c - all that can be called. openapi_routes.c describes each of them. */
 #include "transport/http/info.h"
+#include "transport/http/metrics.h"
 #include "transport/http/route.h"
 
 // clang-format off
@@ -10,6 +11,7 @@ const struct kc_route kc_routes[] = {
     { "GET",   "/v1/schemas/{name}",         false,  false, NULL,   kc_route_schema },
     { "GET",   "/healthz",                   true,   false, NULL,   kc_route_healthz },
     { "GET",   "/readyz",                    true,   false, NULL,   kc_route_readyz },
+    { "GET",   "/metrics",                   false,  false, NULL,   kc_route_metrics },
     { NULL,    NULL,                         false,  false, NULL,   NULL },
 };
 // clang-format on

@@ -43,7 +43,7 @@ static void on_completed(void *arg, struct MHD_Connection *native, void **reques
     }
     kc_exchange_break_off(x);
     if (s->conf.answered && x->status)
-        s->conf.answered(s->conf.service, x->route, x->method, x->status,
+        s->conf.answered(s->conf.service, x->route, x->method, x->status, x->code,
                          kc_now_us() - x->started_us);
     kc_connection_enter(x->connection, KC_PHASE_HEADERS,
                         kc_now_ms() + s->conf.idle_ms + s->conf.header_ms);

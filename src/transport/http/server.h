@@ -23,9 +23,10 @@ struct kc_server_conf {
     const struct kc_route *routes;
     struct kc_service *service;
 
-    /* One request was answered; on the loop. route is NULL where there was none. */
+    /* One request was answered; on the loop. route is NULL where there was none, code says
+     * which problem it was answered with, if any. */
     void (*answered)(struct kc_service *s, const struct kc_route *route, const char *method,
-                     int status, int64_t us);
+                     int status, enum kc_code code, int64_t us);
 };
 
 bool kc_server_open(struct kc_server **out, const struct kc_server_conf *conf,

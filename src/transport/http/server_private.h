@@ -108,7 +108,8 @@ struct kc_exchange {
     bool is_suspended; /* needs lock, as what follows */
     bool wants_more;   /* the upload asked for more before it was held back */
     bool must_close;
-    int status; /* 0: not answered yet */
+    int status;        /* 0: not answered yet */
+    enum kc_code code; /* of the problem that is the answer */
     struct MHD_Response *response;
     struct kc_text reply; /* its bytes, a loan from it */
     struct {
