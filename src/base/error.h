@@ -37,6 +37,7 @@ enum kc_class {
     X(NOT_FOUND,         "not_found",          INPUT,     404, false, "there is nothing of that name")               \
     X(METHOD,            "method_not_allowed", INPUT,     405, false, "this cannot be done with that method")        \
     X(CONFLICT,          "conflict",           PERMANENT, 409, false, "this does not fit what is there already")     \
+    X(STREAM_GONE,       "stream_gone",        PERMANENT, 410, false, "this stream has ended")                       \
     X(MEDIA_TYPE,        "media_type",         INPUT,     415, false, "a body of this type or encoding is not taken")\
     X(TOO_MANY,          "too_many",           TRANSIENT, 429, true,  "there are too many of them at once")          \
     X(AUTH,              "auth",               AUTH,      403, false, "the broker refused the sign-in")              \
