@@ -266,10 +266,10 @@ bool kc_start_positions(rd_kafka_t *rk, const struct kc_start *start, bool has_g
     rd_kafka_topic_partition_list_t *fresh = uncommitted(all);
     bool ok = fresh->cnt == 0 || fresh_positions(rk, start, fresh->cnt == all->cnt, fresh,
                                                  kc_ms_until(deadline, wait_ms), err);
-    for (int i = 0; i < fresh->cnt && ok; i++)
-        rd_kafka_topic_partition_list_find(all, fresh->elems[i].topic,
-                                           fresh->elems[i].partition)
-            ->offset = fresh->elems[i].offset;
+    for (int i = 0, k = 0; i < all->cnt && ok; i++) { /* both are in the same order */
+        if (all->elems[i].offset < 0)
+            all->elems[i].offset = fresh->elems[k++].offset;
+    }
     rd_kafka_topic_partition_list_destroy(fresh);
     return ok;
 }
