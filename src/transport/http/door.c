@@ -23,7 +23,7 @@ static bool refuse(struct kc_exchange *x, enum kc_code code, const char *text)
 /* --- requests that other servers might read differently --- */
 
 struct lengths {
-    size_t lengths, encodings, hosts;
+    size_t lengths, encodings, hosts, blanks; /* blanks: in a header's name */
 };
 
 static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -35,17 +35,23 @@ static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const ch
     n->lengths += strcasecmp(name, "Content-Length") == 0;
     n->encodings += strcasecmp(name, "Transfer-Encoding") == 0;
     n->hosts += strcasecmp(name, "Host") == 0;
+    n->blanks += name[strcspn(name, " \t")] != '\0';
     return MHD_YES;
 }
 
 static bool is_one_request(struct kc_exchange *x, const char *version)
 {
-    struct lengths n = { 0, 0, 0 };
+    struct lengths n = { 0, 0, 0, 0 };
     (void)MHD_get_connection_values(x->connection->native, MHD_HEADER_KIND, count_header, &n);
     if (n.lengths + n.encodings > 1) {
         x->must_close = true; /* where it ends is anybody's guess */
         return refuse(x, KC_BAD_REQUEST,
                       "send one Content-Length or one Transfer-Encoding, not several");
+    }
+    if (n.blanks > 0) { /* 'Content-Length : 5' is a length to some, and to others it is not */
+        x->must_close = true;
+        return refuse(x, KC_BAD_REQUEST,
+                      "the name of a header ends at its colon, without blanks");
     }
     if (n.hosts > 1 || (n.hosts == 0 && strcmp(version, "HTTP/1.1") == 0)) {
         x->must_close = true;
@@ -61,13 +67,16 @@ static bool is_one_request(struct kc_exchange *x, const char *version)
 
 /* --- web pages must not drive a server on somebody's own machine --- */
 
-/* A host without its port: "[::1]:8080" gives "[::1]". */
+/* A host without its port: "[::1]:8080" gives "[::1]". What is no port stays. */
 static struct kc_text without_port(const char *host)
 {
     const char *end = host[0] == '[' ? strchr(host, ']') : strchr(host, ':');
     if (!end)
         return kc_text(host);
-    return (struct kc_text){ host, (size_t)(end - host) + (host[0] == '[') };
+    end += host[0] == '[';
+    if (end[0] == ':' && end[1 + strspn(end + 1, "0123456789")] == '\0')
+        return (struct kc_text){ host, (size_t)(end - host) };
+    return kc_text(host);
 }
 
 static bool is_own_name(struct kc_text host)
