@@ -2,6 +2,7 @@
 #include "kafka/client.h"
 
 #include "base/log.h"
+#include "kafka/properties.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -157,10 +158,15 @@ static bool set_credentials(rd_kafka_conf_t *conf, const struct kc_credentials *
            set(conf, "client.id", c->client_id, err) &&
            set(conf, "security.protocol", protocols[c->security], err) &&
            set(conf, "ssl.ca.pem", c->ca_certificate, err) &&
-           set(conf, "ssl.ca.location", c->ca_certificate_file, err);
+           set(conf, "ssl.ca.location", c->ca_certificate_file, err) &&
+           set(conf, "ssl.certificate.pem", c->client_certificate, err) &&
+           set(conf, "ssl.certificate.location", c->client_certificate_file, err) &&
+           set(conf, "ssl.key.pem", c->client_key, err) &&
+           set(conf, "ssl.key.location", c->client_key_file, err) &&
+           set(conf, "ssl.key.password", c->client_key_password, err);
 }
 
-rd_kafka_conf_t *kc_client_conf(const struct kc_credentials *credentials,
+rd_kafka_conf_t *kc_client_conf(rd_kafka_type_t type, const struct kc_credentials *credentials,
                                 const struct kc_property *own, struct kc_health *health,
                                 struct kc_error *err)
 {
@@ -172,6 +178,7 @@ rd_kafka_conf_t *kc_client_conf(const struct kc_credentials *credentials,
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
+    kc_properties_apply(credentials->properties, type, conf);
     rd_kafka_conf_set_opaque(conf, health);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);

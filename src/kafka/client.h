@@ -35,10 +35,11 @@ struct kc_property {
     const char *value;
 };
 
-/* A configuration with the credentials, our defaults, and then `own` (later rows win). `health`
+/* A configuration with our defaults, the credentials, `own`, and then the credentials' extra
+ * properties for this type of client (later ones win). `health`
  * is kept up to date by librdkafka's error callback; it becomes the client's opaque and must
  * outlive it. NULL and err, which names the property, when a value is refused. */
-rd_kafka_conf_t *kc_client_conf(const struct kc_credentials *credentials,
+rd_kafka_conf_t *kc_client_conf(rd_kafka_type_t type, const struct kc_credentials *credentials,
                                 const struct kc_property *own, struct kc_health *health,
                                 struct kc_error *err) KC_MUST_CHECK;
 

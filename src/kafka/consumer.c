@@ -75,7 +75,8 @@ static rd_kafka_conf_t *build_conf(struct kc_consumer *c, const struct kc_consum
         { "allow.auto.create.topics", "false" },
         { NULL, NULL },
     };
-    rd_kafka_conf_t *rk_conf = kc_client_conf(conf->credentials, own, &c->health, err);
+    rd_kafka_conf_t *rk_conf =
+        kc_client_conf(RD_KAFKA_CONSUMER, conf->credentials, own, &c->health, err);
     if (rk_conf) {
         rd_kafka_conf_set_rebalance_cb(rk_conf, kc_on_rebalance);
         rd_kafka_conf_set_offset_commit_cb(rk_conf, kc_on_committed);

@@ -2,13 +2,12 @@
 #include "kafka/credentials.h"
 
 #include "base/alloc.h"
-#include "base/buf.h"
+#include "kafka/brokers.h"
+#include "kafka/pem.h"
+#include "kafka/properties.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DEFAULT_PORT "9092"
 
 static const struct kc_choice mechanisms[] = {
     [KC_SCRAM_SHA_512] = { "scram-sha-512", "SCRAM-SHA-512", "SASL/SCRAM-SHA-512" },
@@ -85,6 +84,48 @@ const struct kc_field kc_credentials_fields[] = {
       .operator_only = true,
       .label = "CA certificate file",
       .help = "The same as a file; from the operator only, never from a flow." },
+    { .name = "clientCertificate",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, client_certificate),
+      .multiline = true,
+      .label = "Client certificate",
+      .help = "PEM text of the certificate, and of those between it and its authority, that "
+              "shows the brokers who we are." },
+    { .name = "clientCertificateFile",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, client_certificate_file),
+      .kafka = "ssl.certificate.location",
+      .operator_only = true,
+      .label = "Client certificate file",
+      .help = "The same as a file; from the operator only, never from a flow." },
+    { .name = "clientKey",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, client_key),
+      .multiline = true,
+      .secret = true,
+      .label = "Client key",
+      .help = "PEM text of the client certificate's private key, encrypted or not." },
+    { .name = "clientKeyFile",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, client_key_file),
+      .kafka = "ssl.key.location",
+      .operator_only = true,
+      .label = "Client key file",
+      .help = "The same as a file; from the operator only, never from a flow." },
+    { .name = "clientKeyPassword",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, client_key_password),
+      .secret = true,
+      .label = "Client key password",
+      .help = "What an encrypted client key is opened with." },
+    { .name = "properties",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, properties),
+      .multiline = true,
+      .label = "More client properties",
+      .example = "linger.ms=20",
+      .help = "Properties of the Kafka client, a line `name=value` each, by librdkafka's names "
+              "or Java's; what loads code, runs a command or names a file is refused." },
     { 0 },
 };
 
@@ -112,110 +153,67 @@ static void check_sign_in(const struct kc_credentials *c, struct kc_faults *faul
                       mechanisms[c->mechanism].name);
 }
 
-/* Also "fe80::1%eth0". */
-static bool is_ipv6(struct kc_text b)
-{
-    char address[INET6_ADDRSTRLEN];
-    struct in6_addr parsed;
-    const char *zone = memchr(b.p, '%', b.len);
-    size_t len = zone ? (size_t)(zone - b.p) : b.len;
-    if (len >= sizeof(address))
-        return false;
-    memcpy(address, b.p, len);
-    address[len] = '\0';
-    return inet_pton(AF_INET6, address, &parsed) == 1;
-}
-
-/* "host", "host:port", "[::1]", "[::1]:port", "::1". */
-static bool split_address(struct kc_text b, struct kc_text *host, struct kc_text *port)
-{
-    const char *end = b.p + b.len;
-    *host = b;
-    *port = KC_LIT(DEFAULT_PORT);
-    if (b.p[0] == '[') {
-        const char *close = memchr(b.p, ']', b.len);
-        if (!close || (close + 1 < end && close[1] != ':'))
-            return false;
-        *host = (struct kc_text){ b.p + 1, (size_t)(close - b.p) - 1 };
-        if (close + 1 < end)
-            *port = (struct kc_text){ close + 2, (size_t)(end - close) - 2 };
-        return is_ipv6(*host);
-    }
-    const char *colon = is_ipv6(b) ? NULL : memchr(b.p, ':', b.len);
-    if (colon) {
-        *host = (struct kc_text){ b.p, (size_t)(colon - b.p) };
-        *port = (struct kc_text){ colon + 1, (size_t)(end - colon) - 1 };
-    }
-    return host->len > 0 && !memchr(b.p, '[', b.len) && !memchr(b.p, ']', b.len);
-}
-
-/* Appends an address with its port. */
-static bool add_broker(struct kc_buf *list, struct kc_text b)
-{
-    struct kc_text host, port;
-    int64_t number;
-    const char *scheme = memmem(b.p, b.len, "://", 3);
-    if (scheme) { /* SASL_SSL://host:9092 as Kafka's own tools show it */
-        size_t skip = (size_t)(scheme - b.p) + 3;
-        b = (struct kc_text){ b.p + skip, b.len - skip };
-    }
-    if (b.len == 0 || b.len > 260 || !split_address(b, &host, &port) ||
-        !kc_text_int(port, 1, 65535, &number))
-        return false;
-    bool has_brackets = memchr(host.p, ':', host.len) != NULL;
-    return kc_buf_printf(list, "%s%s%.*s%s:%d", list->len ? "," : "", has_brackets ? "[" : "",
-                         (int)host.len, host.p, has_brackets ? "]" : "", (int)number);
-}
-
 static void read_brokers(struct kc_credentials *c, struct kc_faults *faults)
 {
-    static const char separators[] = ", \t\r\n;";
-    if (!c->brokers)
-        return; /* said already: required */
-    struct kc_buf list;
-    kc_buf_init(&list, KC_DOC_MAX_BYTES);
-    for (const char *p = c->brokers; *p;) {
-        size_t len = strcspn(p, separators);
-        if (len && !add_broker(&list, (struct kc_text){ p, len })) {
-            kc_faults_add(faults, "/brokers", "'%.*s' is not host:port (port 1-65535)",
-                          len > 80 ? 80 : (int)len, p);
-            kc_buf_deinit(&list);
-            return;
-        }
-        p += len + (p[len] != '\0');
-    }
-    if (list.len == 0)
-        kc_faults_add(faults, "/brokers", "names no broker");
+    char *list = c->brokers ? kc_brokers_read(c->brokers, faults) : NULL;
+    if (!list)
+        return; /* said already */
     free(c->brokers);
-    c->brokers = kc_buf_take(&list);
+    c->brokers = list;
 }
 
-/* A PEM text pasted into a one-line form field arrives with "\n" spelled out. */
-static void mend_pem(char *pem)
+/* --- certificates --- */
+
+static void check_either(const char *text, const char *file, const char *pointer,
+                         const char *other, struct kc_faults *faults)
 {
-    if (!pem || strchr(pem, '\n'))
-        return;
-    char *to = pem;
-    for (const char *from = pem; *from;) {
-        if (from[0] == '\\' && (from[1] == 'n' || from[1] == 'r')) {
-            *to++ = from[1] == 'n' ? '\n' : '\r';
-            from += 2;
-        } else {
-            *to++ = *from++;
-        }
-    }
-    *to = '\0';
+    if (text && file)
+        kc_faults_add(faults, pointer, "stands beside %s: give one of them", other);
 }
 
-static void check_ca(struct kc_credentials *c, struct kc_faults *faults)
+/* A certificate and its key belong together, whether as text or as files. */
+static void check_pair(const struct kc_credentials *c, struct kc_faults *faults)
 {
-    mend_pem(c->ca_certificate);
-    if (c->ca_certificate && c->ca_certificate_file)
-        kc_faults_add(faults, "/caCertificateFile",
-                      "stands beside caCertificate: give one of them");
-    if (c->ca_certificate && !strstr(c->ca_certificate, "-----BEGIN CERTIFICATE-----"))
-        kc_faults_add(faults, "/caCertificate",
-                      "is not a PEM certificate (-----BEGIN CERTIFICATE-----)");
+    bool has_certificate = c->client_certificate || c->client_certificate_file;
+    bool has_key = c->client_key || c->client_key_file;
+    if (has_certificate && !has_key)
+        kc_faults_add(faults, "/clientKey", "required beside a client certificate");
+    if (has_key && !has_certificate)
+        kc_faults_add(faults, "/clientCertificate", "required beside a client key");
+    if (has_certificate && !kc_credentials_has_tls(c))
+        kc_faults_add(faults, "/clientCertificate", "means nothing with securityProtocol %s",
+                      securities[c->security].name);
+}
+
+static void check_certificates(struct kc_credentials *c, struct kc_faults *faults)
+{
+    kc_pem_mend(c->ca_certificate);
+    kc_pem_mend(c->client_certificate);
+    kc_pem_mend(c->client_key);
+    check_either(c->ca_certificate, c->ca_certificate_file, "/caCertificateFile",
+                 "caCertificate", faults);
+    check_either(c->client_certificate, c->client_certificate_file, "/clientCertificateFile",
+                 "clientCertificate", faults);
+    check_either(c->client_key, c->client_key_file, "/clientKeyFile", "clientKey", faults);
+    kc_pem_check_certificate(c->ca_certificate, "/caCertificate", faults);
+    kc_pem_check_certificate(c->client_certificate, "/clientCertificate", faults);
+    kc_pem_check_key(c->client_key, c->client_key_password, faults);
+    check_pair(c, faults);
+}
+
+bool kc_credentials_has_tls(const struct kc_credentials *c)
+{
+    return c->security == KC_SASL_SSL || c->security == KC_SSL;
+}
+
+const char *kc_credentials_protocol(const struct kc_credentials *c)
+{
+    return securities[c->security].name;
+}
+
+const char *kc_credentials_mechanism(const struct kc_credentials *c)
+{
+    return mechanisms[c->mechanism].label;
 }
 
 bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
@@ -229,7 +227,8 @@ bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
     if (ok)
         check_sign_in(c, faults);
     read_brokers(c, faults);
-    check_ca(c, faults);
+    check_certificates(c, faults);
+    kc_properties_check(c, faults);
     return ok && faults->count == before;
 }
 

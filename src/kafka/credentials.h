@@ -29,6 +29,12 @@ struct kc_credentials {
     int security;  /* enum kc_security; by the mechanism where none was given */
     char *ca_certificate;
     char *ca_certificate_file;
+    char *client_certificate;
+    char *client_certificate_file;
+    char *client_key;
+    char *client_key_file;
+    char *client_key_password;
+    char *properties; /* lines; kafka/properties.h */
 };
 
 extern const struct kc_field kc_credentials_fields[];
@@ -39,5 +45,9 @@ bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
                          enum kc_unknown unknown, struct kc_faults *faults) KC_MUST_CHECK;
 
 void kc_credentials_free(struct kc_credentials *c);
+
+bool kc_credentials_has_tls(const struct kc_credentials *c);
+const char *kc_credentials_protocol(const struct kc_credentials *c);  /* "SASL_SSL" */
+const char *kc_credentials_mechanism(const struct kc_credentials *c); /* "SCRAM-SHA-512" */
 
 #endif

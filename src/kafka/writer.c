@@ -126,7 +126,8 @@ static rd_kafka_conf_t *build_conf(const struct kc_writer_conf *conf, struct kc_
         { "batch.num.messages", conf->is_single ? "1" : "10000" },
         { NULL, NULL },
     };
-    rd_kafka_conf_t *rk_conf = kc_client_conf(conf->credentials, own, health, err);
+    rd_kafka_conf_t *rk_conf =
+        kc_client_conf(RD_KAFKA_PRODUCER, conf->credentials, own, health, err);
     if (rk_conf)
         rd_kafka_conf_set_dr_msg_cb(rk_conf, on_report);
     return rk_conf;

@@ -287,7 +287,7 @@ static void credentials_become_librdkafkas_properties(void **state)
     struct kc_credentials c = credentials_of("{" ALICE ", 'clientId': 'me'}");
     const struct kc_property own[] = { { "client.id", "mine" }, { NULL, NULL } };
     kc_health_init(&health);
-    rd_kafka_conf_t *conf = kc_client_conf(&c, own, &health, &err);
+    rd_kafka_conf_t *conf = kc_client_conf(RD_KAFKA_PRODUCER, &c, own, &health, &err);
     assert_non_null(conf);
     assert_property(conf, "security.protocol", "sasl_ssl");
     assert_property(conf, "sasl.mechanisms", "SCRAM-SHA-512");
@@ -310,7 +310,7 @@ static void a_property_that_librdkafka_refuses_is_named(void **state)
     struct kc_credentials c = credentials_of("{" NO_SIGN_IN "}");
     const struct kc_property own[] = { { "compression.type", "zip" }, { NULL, NULL } };
     kc_health_init(&health);
-    assert_null(kc_client_conf(&c, own, &health, &err));
+    assert_null(kc_client_conf(RD_KAFKA_PRODUCER, &c, own, &health, &err));
     assert_error(&err, KC_CONFIG, "compression.codec");
     kc_health_deinit(&health);
     kc_credentials_free(&c);

@@ -84,7 +84,8 @@ static void every_choice_has_a_label_and_the_default_is_one_of_them(void **state
 static void check_secret(const char *table, const struct kc_field *f)
 {
     CHECK(f, !f->secret || (f->type == KC_TEXT && !f->fallback && !f->example));
-    CHECK(f, f->secret == (strcasestr(f->name, "password") != NULL));
+    CHECK(f,
+          f->secret == (strcasestr(f->name, "password") || strcmp(f->name, "clientKey") == 0));
     CHECK(f, f->operator_only == (strstr(f->name, "File") != NULL));
 }
 

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/properties.h"
+
+#include "base/log.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define LINES_MAX  100
+#define NAME_SIZE  80
+#define VALUE_SIZE 1024
+
+enum role {
+    BOTH,
+    PRODUCER,
+    CONSUMER
+};
+
+/* What may be set: nothing here loads code, runs a command, touches a file, signs in, or makes
+ * a promise of ours untrue. */
+static const struct allowed {
+    const char *name;
+    enum role role;
+    const char *java; /* the same thing in Java's words; NULL where the name is the same */
+} allowed[] = {
+    { "api.version.request.timeout.ms", BOTH, NULL },
+    { "broker.address.family", BOTH, NULL },
+    { "broker.address.ttl", BOTH, NULL },
+    { "client.dns.lookup", BOTH, NULL },
+    { "client.rack", BOTH, NULL },
+    { "connections.max.idle.ms", BOTH, NULL },
+    { "enable.ssl.certificate.verification", BOTH, NULL },
+    { "max.in.flight.requests.per.connection", BOTH, NULL },
+    { "message.max.bytes", BOTH, "max.request.size" },
+    { "metadata.max.age.ms", BOTH, NULL },
+    { "metadata.recovery.rebootstrap.trigger.ms", BOTH, NULL },
+    { "metadata.recovery.strategy", BOTH, NULL },
+    { "receive.message.max.bytes", BOTH, NULL },
+    { "reconnect.backoff.max.ms", BOTH, NULL },
+    { "reconnect.backoff.ms", BOTH, NULL },
+    { "retry.backoff.max.ms", BOTH, NULL },
+    { "retry.backoff.ms", BOTH, NULL },
+    { "socket.connection.setup.timeout.ms", BOTH, NULL },
+    { "socket.keepalive.enable", BOTH, NULL },
+    { "socket.max.fails", BOTH, NULL },
+    { "socket.nagle.disable", BOTH, NULL },
+    { "socket.receive.buffer.bytes", BOTH, "receive.buffer.bytes" },
+    { "socket.send.buffer.bytes", BOTH, "send.buffer.bytes" },
+    { "socket.timeout.ms", BOTH, NULL },
+    { "ssl.cipher.suites", BOTH, NULL },
+    { "ssl.curves.list", BOTH, NULL },
+    { "ssl.endpoint.identification.algorithm", BOTH, NULL },
+    { "ssl.sigalgs.list", BOTH, NULL },
+    { "topic.metadata.refresh.fast.interval.ms", BOTH, NULL },
+    { "topic.metadata.refresh.interval.ms", BOTH, NULL },
+    { "topic.metadata.refresh.sparse", BOTH, NULL },
+    { "batch.num.messages", PRODUCER, NULL },
+    { "batch.size", PRODUCER, NULL },
+    { "compression.level", PRODUCER, NULL },
+    { "linger.ms", PRODUCER, "queue.buffering.max.ms" },
+    { "partitioner", PRODUCER, NULL },
+    { "queue.buffering.max.kbytes", PRODUCER, NULL },
+    { "queue.buffering.max.messages", PRODUCER, NULL },
+    { "request.timeout.ms", PRODUCER, NULL },
+    { "sticky.partitioning.linger.ms", PRODUCER, NULL },
+    { "topic.metadata.propagation.max.ms", PRODUCER, NULL },
+    { "check.crcs", CONSUMER, NULL },
+    { "fetch.error.backoff.ms", CONSUMER, NULL },
+    { "fetch.max.bytes", CONSUMER, NULL },
+    { "fetch.min.bytes", CONSUMER, NULL },
+    { "fetch.queue.backoff.ms", CONSUMER, NULL },
+    { "fetch.wait.max.ms", CONSUMER, "fetch.max.wait.ms" },
+    { "heartbeat.interval.ms", CONSUMER, NULL },
+    { "max.partition.fetch.bytes", CONSUMER, "fetch.message.max.bytes" },
+    { "max.poll.interval.ms", CONSUMER, NULL },
+    { "partition.assignment.strategy", CONSUMER, NULL },
+    { "queued.max.messages.kbytes", CONSUMER, NULL },
+    { "queued.min.messages", CONSUMER, NULL },
+    { NULL, BOTH, NULL },
+};
+
+/* Why not; a name that ends with '*' stands for all that begin so. */
+#define LOADS_CODE "it loads code"
+#define RUNS       "it runs a command"
+#define FILES      "it names a file of this machine"
+#define PROMISE    "what is written and read could be lost without a word"
+static const struct refused {
+    const char *name;
+    const char *reason; /* NULL: that of the field */
+    const char *field;  /* what to use instead */
+} refused[] = {
+    { "bootstrap.servers", NULL, "brokers" },
+    { "metadata.broker.list", NULL, "brokers" },
+    { "sasl.username", NULL, "username" },
+    { "sasl.password", NULL, "password" },
+    { "sasl.jaas.config", NULL, "username and password" },
+    { "group.id", NULL, "groupId" },
+    { "group.instance.id", NULL, "groupInstanceId" },
+    { "session.timeout.ms", NULL, "sessionTimeoutMs" },
+    { "isolation.level", NULL, "isolation" },
+    { "compression.type", NULL, "compression" },
+    { "compression.codec", NULL, "compression" },
+    { "message.timeout.ms", NULL, "timeoutMs" },
+    { "delivery.timeout.ms", NULL, "timeoutMs" },
+    { "max.poll.records", NULL, "batchSize" },
+    { "auto.offset.reset", NULL, "startFrom" },
+    { "ssl.ca.pem", NULL, "caCertificate" },
+    { "ssl.truststore.certificates", NULL, "caCertificate" },
+    { "ssl.certificate.pem", NULL, "clientCertificate" },
+    { "ssl.keystore.certificate.chain", NULL, "clientCertificate" },
+    { "ssl.key.pem", NULL, "clientKey" },
+    { "ssl.keystore.key", NULL, "clientKey" },
+    { "ssl.key.password", NULL, "clientKeyPassword" },
+    { "ssl.keystore.password", NULL, "clientKeyPassword" },
+    { "ssl.truststore.*", FILES, "caCertificate" },
+    { "ssl.keystore.*", FILES, "clientCertificate and clientKey" },
+    { "ssl.ca.*", FILES, "caCertificate" },
+    { "ssl.certificate.*", FILES, "clientCertificate" },
+    { "ssl.key.*", FILES, "clientKey" },
+    { "ssl.crl.*", FILES, NULL },
+    { "https.ca.*", FILES, NULL },
+    { "offset.store.*", FILES, NULL },
+    { "sasl.kerberos.kinit.cmd", RUNS, NULL },
+    { "sasl.kerberos.min.time.before.relogin", RUNS, NULL },
+    { "sasl.kerberos.keytab", FILES, NULL },
+    { "sasl.kerberos.principal", NULL, "kerberosPrincipal" },
+    { "sasl.kerberos.service.name", NULL, "kerberosServiceName" },
+    { "sasl.oauthbearer.token.endpoint.url", NULL, "tokenUrl" },
+    { "sasl.oauthbearer.scope", NULL, "scope" },
+    { "sasl.oauthbearer.extensions", NULL, "oauthExtensions" },
+    { "sasl.oauthbearer.client.*", NULL, "username and password" },
+    { "sasl.oauthbearer.*", NULL, "tokenUrl, username, password, scope and oauthExtensions" },
+    { "sasl.login.*", LOADS_CODE, NULL },
+    { "sasl.client.*", LOADS_CODE, NULL },
+    { "plugin.library.paths", LOADS_CODE, NULL },
+    { "ssl.engine.*", LOADS_CODE, NULL },
+    { "ssl.providers", LOADS_CODE, NULL },
+    { "security.providers", LOADS_CODE, NULL },
+    { "interceptor.classes", LOADS_CODE, NULL },
+    { "metric.reporters", LOADS_CODE, NULL },
+    { "key.serializer", LOADS_CODE, NULL },
+    { "value.serializer", LOADS_CODE, NULL },
+    { "key.deserializer", LOADS_CODE, NULL },
+    { "value.deserializer", LOADS_CODE, NULL },
+    { "partitioner.class", LOADS_CODE, NULL },
+    { "enable.auto.commit", PROMISE, NULL },
+    { "enable.auto.offset.store", PROMISE, NULL },
+    { "auto.commit.*", PROMISE, NULL },
+    { "enable.gapless.guarantee", PROMISE, NULL },
+    { "delivery.report.only.error", PROMISE, NULL },
+    { "message.send.max.retries", PROMISE, NULL },
+    { "retries", PROMISE, NULL },
+    { "transactional.id", "transactions are not used here", NULL },
+    { "transaction.timeout.ms", "transactions are not used here", NULL },
+    { "debug", "it would log what was sent, secrets too", NULL },
+    { NULL, NULL, NULL },
+};
+
+/* These repeat what a field or a default of ours says: the same value is fine. */
+static const struct repeated {
+    const char *name;
+    const char *field;
+    const char *(*value)(const struct kc_credentials *c);
+} repeated[] = {
+    { "security.protocol", "securityProtocol", kc_credentials_protocol },
+    { "sasl.mechanism", "mechanism", kc_credentials_mechanism },
+    { "sasl.mechanisms", "mechanism", kc_credentials_mechanism },
+    { NULL, NULL, NULL },
+};
+
+/* --- lines --- */
+
+struct line {
+    char name[NAME_SIZE];
+    char value[VALUE_SIZE];
+    size_t number;
+};
+
+static bool copy_trimmed(char *out, size_t size, const char *from, const char *to)
+{
+    while (from < to && isspace((unsigned char)*from))
+        from++;
+    while (to > from && isspace((unsigned char)to[-1]))
+        to--;
+    if ((size_t)(to - from) >= size)
+        return false;
+    memcpy(out, from, (size_t)(to - from));
+    out[to - from] = '\0';
+    return true;
+}
+
+/* Where a line ends: also at a "\n" that a one-line form spelled out. */
+static const char *line_end(const char *text, const char **next)
+{
+    const char *newline = strchr(text, '\n'), *spelled = strstr(text, "\\n");
+    if (spelled && (!newline || spelled < newline)) {
+        *next = spelled + 2;
+        return spelled;
+    }
+    *next = newline ? newline + 1 : text + strlen(text);
+    return newline ? newline : *next;
+}
+
+enum found {
+    AT_END,
+    GOOD,
+    BAD
+};
+
+/* The next line that says something. */
+static enum found next_line(const char **text, struct line *line)
+{
+    while (**text) {
+        const char *next, *start = *text, *end = line_end(start, &next);
+        *text = next;
+        line->number++;
+        const char *equals = memchr(start, '=', (size_t)(end - start));
+        start += strspn(start, " \t\r");
+        if (start >= end || *start == '#')
+            continue;
+        bool ok = equals && copy_trimmed(line->name, NAME_SIZE, start, equals) &&
+                  copy_trimmed(line->value, VALUE_SIZE, equals + 1, end);
+        return ok && line->name[0] ? GOOD : BAD;
+    }
+    return AT_END;
+}
+
+/* --- checks --- */
+
+static const struct allowed *find_allowed(const char *name)
+{
+    for (const struct allowed *a = allowed; a->name; a++) {
+        if (strcmp(a->name, name) == 0 || (a->java && strcmp(a->java, name) == 0))
+            return a;
+    }
+    return NULL;
+}
+
+static const struct refused *find_refused(const char *name)
+{
+    for (const struct refused *r = refused; r->name; r++) {
+        size_t len = strlen(r->name);
+        bool is_family = r->name[len - 1] == '*';
+        if (is_family ? strncmp(r->name, name, len - 1) == 0 : strcmp(r->name, name) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+static void refuse(const struct refused *r, const char *name, struct kc_faults *faults)
+{
+    if (!r->reason)
+        kc_faults_add(faults, "/properties", "%s is what the field %s says: set it there", name,
+                      r->field);
+    else if (r->field)
+        kc_faults_add(faults, "/properties", "%s is refused, since %s; use %s", name, r->reason,
+                      r->field);
+    else
+        kc_faults_add(faults, "/properties", "%s is refused, since %s", name, r->reason);
+}
+
+static void refuse_unknown(const char *name, struct kc_faults *faults)
+{
+    const char *names[sizeof(allowed) / sizeof(allowed[0])];
+    size_t count = 0;
+    for (const struct allowed *a = allowed; a->name; a++)
+        names[count++] = a->name;
+    names[count] = NULL;
+    const char *nearest = kc_text_nearest(kc_text(name), names);
+    kc_faults_add(faults, "/properties", "%s is not a property that can be set here%s%s%s",
+                  name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                  nearest ? "'?" : "");
+}
+
+/* True when the line was one of these, right or wrong. */
+static bool check_repeated(const struct kc_credentials *c, const struct line *line,
+                           struct kc_faults *faults)
+{
+    if (strcmp(line->name, "acks") == 0 || strcmp(line->name, "request.required.acks") == 0) {
+        if (strcmp(line->value, "all") != 0 && strcmp(line->value, "-1") != 0)
+            kc_faults_add(faults, "/properties", "%s can only be all: " PROMISE, line->name);
+        return true;
+    }
+    if (strcmp(line->name, "enable.idempotence") == 0) {
+        if (strcasecmp(line->value, "true") != 0)
+            kc_faults_add(faults, "/properties",
+                          "%s can only be true: a retry would write twice", line->name);
+        return true;
+    }
+    for (const struct repeated *r = repeated; r->name; r++) {
+        if (strcmp(r->name, line->name) != 0)
+            continue;
+        if (strcasecmp(r->value(c), line->value) != 0)
+            kc_faults_add(faults, "/properties",
+                          "%s says something else than the field %s: remove one of them",
+                          line->name, r->field);
+        return true;
+    }
+    return false;
+}
+
+static void check_value(rd_kafka_conf_t *conf, const struct allowed *a, const struct line *line,
+                        struct kc_faults *faults)
+{
+    char why[256];
+    if (rd_kafka_conf_set(conf, a->name, line->value, why, sizeof(why)) != RD_KAFKA_CONF_OK)
+        kc_faults_add(faults, "/properties", "line %zu: %s", line->number, why);
+}
+
+static void check_line(const struct kc_credentials *c, const struct line *line,
+                       rd_kafka_conf_t *conf, struct kc_faults *faults)
+{
+    const struct allowed *a = find_allowed(line->name);
+    const struct refused *r = find_refused(line->name);
+    if (check_repeated(c, line, faults))
+        return;
+    if (a && strncmp(a->name, "ssl.", 4) == 0 && !kc_credentials_has_tls(c))
+        kc_faults_add(faults, "/properties", "%s means nothing with securityProtocol %s",
+                      line->name, kc_credentials_protocol(c));
+    else if (a)
+        check_value(conf, a, line, faults);
+    else if (r)
+        refuse(r, line->name, faults);
+    else
+        refuse_unknown(line->name, faults);
+}
+
+void kc_properties_check(const struct kc_credentials *c, struct kc_faults *faults)
+{
+    const char *text = c->properties;
+    struct line line = { .number = 0 };
+    enum found found;
+    size_t count = 0;
+    if (!text)
+        return;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    while ((found = next_line(&text, &line)) != AT_END && count++ < LINES_MAX) {
+        if (found == BAD)
+            kc_faults_add(faults, "/properties", "line %zu is not name=value", line.number);
+        else
+            check_line(c, &line, conf, faults);
+    }
+    if (found != AT_END)
+        kc_faults_add(faults, "/properties", "has more than %d lines", LINES_MAX);
+    rd_kafka_conf_destroy(conf);
+}
+
+/* --- use --- */
+
+static void warn_if_open(const struct line *line)
+{
+    bool is_unchecked = strcmp(line->name, "enable.ssl.certificate.verification") == 0 &&
+                        strcasecmp(line->value, "false") == 0;
+    bool is_any_name = strcmp(line->name, "ssl.endpoint.identification.algorithm") == 0 &&
+                       strcasecmp(line->value, "https") != 0;
+    if (is_unchecked || is_any_name)
+        kc_log(KC_WARN, "tls_check_off", KC_S("property", line->name));
+}
+
+void kc_properties_apply(const char *properties, rd_kafka_type_t type, rd_kafka_conf_t *conf)
+{
+    struct line line = { .number = 0 };
+    enum found found;
+    while (properties && (found = next_line(&properties, &line)) != AT_END) {
+        const struct allowed *a = found == GOOD ? find_allowed(line.name) : NULL;
+        if (!a || (a->role != BOTH && (a->role == PRODUCER) != (type == RD_KAFKA_PRODUCER)))
+            continue;
+        warn_if_open(&line);
+        (void)rd_kafka_conf_set(conf, a->name, line.value, NULL, 0);
+    }
+}
+
+bool kc_property_is_allowed(const char *name)
+{
+    return find_allowed(name) != NULL;
+}
