@@ -21,7 +21,7 @@ static void print_value(struct kc_buf *out, double value)
     if (value == floor(value) && fabs(value) < 1e15)
         kc_buf_printf(out, " %.0f\n", value);
     else
-        kc_buf_printf(out, " %.9g\n", value);
+        kc_buf_printf(out, " %.15g\n", value);
 }
 
 /* The format knows three escapes. */

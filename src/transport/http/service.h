@@ -18,6 +18,7 @@ struct kc_service {
     atomic_bool is_stopping;
 
     struct kc_metrics *metrics;
+    struct kc_checks *checks;
     struct kc_steps *steps;                 /* produce: opened steps, shared by requests */
     struct kc_streams *streams;             /* consume: answers that flow */
     struct kc_polls *polls;                 /* consume: one answer a call */
