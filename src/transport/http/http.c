@@ -17,6 +17,7 @@
 /* Whoever is opened later may use those before. */
 static const struct kc_room *const rooms[] = {
     &kc_metrics_room,
+    &kc_steps_room,
     NULL,
 };
 

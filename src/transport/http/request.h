@@ -15,11 +15,14 @@
 /* Fill it with zeros; kc_request_deinit() is due either way. */
 struct kc_request {
     char *text; /* the body; root lies in it */
+    size_t text_len;
     struct kc_json_reader *reader;
     const struct kc_value *root; /* an object; NULL when there was no body */
     struct kc_doc *config;       /* complete: start's, then body's, then query's */
     struct kc_doc *credentials;  /* the request's own; NULL: the start's count */
-    struct kc_faults faults;     /* what is wrong, by pointers into the body */
+    struct kc_faults faults;     /* what is wrong, by pointers into the body; of a parameter by
+                                    its name in the text */
+    enum kc_code code;           /* what it amounts to */
 };
 
 /* Reads body and query for an entry point with these fields. `members` are the body's other
@@ -28,6 +31,15 @@ struct kc_request {
 bool kc_request_read(struct kc_request *r, const struct kc_service *s, struct kc_exchange *x,
                      const struct kc_field *fields, const char *const *members) KC_MUST_CHECK;
 void kc_request_deinit(struct kc_request *r);
+
+/* The parts of it, for whom the body alone may do: take the body, and read it (with a reader
+ * that may be somebody else's, then root is good until its next read); then the settings.
+ * members NULL: the body's other members are not looked at. */
+bool kc_request_read_body(struct kc_request *r, struct kc_exchange *x) KC_MUST_CHECK;
+bool kc_request_parse(struct kc_request *r, struct kc_json_reader *reader) KC_MUST_CHECK;
+bool kc_request_read_settings(struct kc_request *r, const struct kc_service *s,
+                              const struct kc_exchange *x, const struct kc_field *fields,
+                              const char *const *members) KC_MUST_CHECK;
 
 /* The credentials that count. A loan. */
 const struct kc_doc *kc_request_credentials(const struct kc_request *r,
