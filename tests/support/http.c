@@ -185,6 +185,13 @@ static void set_tls(struct http *h, const struct http_request *r)
     curl_easy_setopt(h->easy, CURLOPT_SSL_VERIFYHOST, r->ca_path ? 2L : 0L);
     if (r->ca_path)
         curl_easy_setopt(h->easy, CURLOPT_CAINFO, r->ca_path);
+    if (r->tls) {
+        long version = strcmp(r->tls, "1.1") == 0   ? CURL_SSLVERSION_TLSv1_1
+                       : strcmp(r->tls, "1.2") == 0 ? CURL_SSLVERSION_TLSv1_2
+                                                    : CURL_SSLVERSION_TLSv1_3;
+        curl_easy_setopt(h->easy, CURLOPT_SSLVERSION, version | version << 16); /* at most */
+        curl_easy_setopt(h->easy, CURLOPT_SSL_CIPHER_LIST, "ALL:@SECLEVEL=0");  /* for 1.1 */
+    }
     if (r->certificate_path) {
         curl_easy_setopt(h->easy, CURLOPT_SSLCERT, r->certificate_path);
         curl_easy_setopt(h->easy, CURLOPT_SSLKEY, r->certificate_path);
@@ -249,7 +256,7 @@ struct http *http_start(const struct http_request *request)
     assert_non_null(h->url);
     snprintf(h->url, url_size, "%s%s", request->base, request->path);
     h->is_alone = request->is_alone || request->answer_max > 0 || request->ca_path ||
-                  request->certificate_path;
+                  request->certificate_path || request->tls;
     h->answer_max = request->answer_max;
     h->sse_id = strdup("");
     h->sse_event = strdup("");

@@ -71,8 +71,9 @@ struct http_request {
     bool is_upload;      /* chunked: what http_send() gives, until http_send_end() */
     const char *ca_path; /* https: who signed the server; NULL: 127.0.0.1's is not checked */
     const char *certificate_path; /* a client certificate and its key, PEM */
-    bool is_alone;                /* on a connection of its own */
-    int answer_max; /* bytes the socket takes in before anyone reads; 0: as usual */
+    const char *tls; /* the one version to speak: "1.1", "1.2", "1.3"; NULL: what there is */
+    bool is_alone;   /* on a connection of its own */
+    int answer_max;  /* bytes the socket takes in before anyone reads; 0: as usual */
 };
 
 struct http; /* opaque; one exchange. Nothing of it moves unless a call waits for it. */
