@@ -18,6 +18,8 @@
 static const struct kc_room *const rooms[] = {
     &kc_metrics_room,
     &kc_steps_room,
+    &kc_streams_room,
+    &kc_polls_room,
     NULL,
 };
 

@@ -2,13 +2,19 @@
 /* routes.c - all that can be called. openapi_routes.c describes each of them. */
 #include "transport/http/info.h"
 #include "transport/http/metrics.h"
+#include "transport/http/polls.h"
 #include "transport/http/produce.h"
 #include "transport/http/route.h"
+#include "transport/http/streams.h"
 
 // clang-format off
 const struct kc_route kc_routes[] = {
     /* method  path                          public  body   upload  handle */
     { "POST",  "/v1/actions/produce",        false,  true,  NULL,   kc_route_produce },
+    { "POST",  "/v1/triggers/consume",       false,  true,  NULL,   kc_route_consume },
+    { "GET",   "/v1/triggers/consume",       false,  false, NULL,   kc_route_consume },
+    { "POST",  "/v1/triggers/consume/poll",  false,  true,  NULL,   kc_route_poll },
+    { "POST",  "/v1/triggers/consume/commit", false, true,  NULL,   kc_route_commit },
     { "GET",   "/v1/component",              false,  false, NULL,   kc_route_component },
     { "GET",   "/v1/schemas/{name}",         false,  false, NULL,   kc_route_schema },
     { "GET",   "/healthz",                   true,   false, NULL,   kc_route_healthz },
