@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sync.h"
+#include "component/choices.h"
 #include "component/consume_body.h"
-#include "component/topic.h"
 #include "kafka/consumer.h"
 
 #include <inttypes.h>
@@ -26,25 +26,6 @@
 #define WAIT_MS         100           /* how long a stop or a full window may stay unseen */
 #define LAG_MS          500           /* between two looks at the lag */
 #define BATCH_MAX_BYTES (1024 * 1024) /* of a message with many records */
-
-static const struct kc_choice key_encodings[] = {
-    [KC_UTF8] = { "utf8", "UTF-8 text", "none" },
-    [KC_BASE64] = { "base64", "Base64", NULL },
-    { 0 },
-};
-
-static const struct kc_choice value_encodings[] = {
-    [KC_UTF8] = { "utf8", "UTF-8 text", "none" },
-    [KC_BASE64] = { "base64", "Base64", NULL },
-    [KC_JSON] = { "json", "JSON", NULL },
-    { 0 },
-};
-
-static const struct kc_choice isolations[] = {
-    { "read_committed", "Committed records only", NULL },
-    { "read_uncommitted", "All records", NULL },
-    { 0 },
-};
 
 struct consume_conf {
     char *topic;
@@ -96,14 +77,14 @@ static const struct kc_field fields[] = {
     { .name = "keyEncoding",
       .type = KC_CHOICE,
       KC_AT(consume_conf, key_encoding),
-      .choices = key_encodings,
+      .choices = kc_key_encodings,
       .fallback = "utf8",
       .label = "Key encoding",
       .help = "How keys are given. A key that is not UTF-8 comes as base64 and says so." },
     { .name = "valueEncoding",
       .type = KC_CHOICE,
       KC_AT(consume_conf, value_encoding),
-      .choices = value_encodings,
+      .choices = kc_value_encodings,
       .fallback = "utf8",
       .label = "Value encoding",
       .help = "How values are given; json puts the parsed value into the message. What is not "
@@ -112,7 +93,7 @@ static const struct kc_field fields[] = {
     { .name = "isolation",
       .type = KC_CHOICE,
       KC_AT(consume_conf, isolation),
-      .choices = isolations,
+      .choices = kc_isolations,
       .kafka = "isolation.level",
       .fallback = "read_committed",
       .label = "Isolation",
@@ -471,33 +452,14 @@ static void process(void *arg, struct kc_message *message, struct kc_outlet *out
 
 /* --- life --- */
 
-static bool read_start(const char *text, struct kc_start *start)
-{
-    if (kc_text_is(kc_text(text), "latest"))
-        start->kind = KC_START_LATEST;
-    else if (kc_text_is(kc_text(text), "earliest"))
-        start->kind = KC_START_EARLIEST;
-    else if (kc_text_int(kc_text(text), 0, INT64_MAX, &start->value))
-        start->kind = KC_START_OFFSET;
-    else if (kc_iso_parse(kc_text(text), &start->value) && start->value >= 0)
-        start->kind = KC_START_TIME;
-    else
-        return false;
-    return true;
-}
-
 static bool read_fields(struct consume_conf *conf, const struct kc_doc *doc,
                         enum kc_unknown unknown, struct kc_start *start,
                         struct kc_faults *faults)
 {
     size_t before = faults->count + faults->dropped;
     bool ok = kc_fields_read(fields, conf, doc, unknown, faults);
-    if (conf->topic && !kc_topic_is_valid(kc_text(conf->topic)))
-        kc_faults_add(faults, "/topic", KC_TOPIC_RULE);
-    if (conf->start_from && !read_start(conf->start_from, start))
-        kc_faults_add(
-            faults, "/startFrom",
-            "must be latest, earliest, an ISO 8601 time (2026-01-31T12:00:00Z), or an offset");
+    kc_topic_check(conf->topic, faults);
+    kc_start_read(conf->start_from, start, faults);
     return ok && faults->count + faults->dropped == before;
 }
 
@@ -575,7 +537,7 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
         .group_instance_id = self->conf.group_instance_id,
         .start = start,
         .from = step->from,
-        .isolation = isolations[self->conf.isolation].name,
+        .isolation = kc_isolations[self->conf.isolation].name,
         .session_timeout_ms = self->conf.session_timeout_ms,
         .until_end = step->until_end,
         .listener = &self->listener,
