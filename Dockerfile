@@ -16,7 +16,7 @@ RUN printf '%s\n' "$APT_CONF" >/etc/apt/apt.conf.d/90build \
         ca-certificates make libsasl2-modules-gssapi-mit \
  && scripts/deps build build/deps/build.mk
 COPY . .
-RUN make && scripts/image-root /image
+RUN make && scripts/image-root /image && mkdir /state
 
 FROM scratch
 ARG VERSION=unknown
@@ -25,5 +25,7 @@ LABEL org.opencontainers.image.title="kafka-component" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image /
+# A new volume that is mounted there takes over whose it is: `serve --state` writes to it.
+COPY --from=build --chown=65532:65532 /state /var/lib/kafka-component
 USER 65532:65532
 ENTRYPOINT ["kafka-component"]
