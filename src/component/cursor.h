@@ -32,7 +32,7 @@ struct kc_cursor {
 void kc_cursor_deinit(struct kc_cursor *c); /* leaves it zeroed */
 
 /* Appends the token. False, with a BAD_CURSOR error and nothing appended, when it would pass
- * KC_CURSOR_MAX_BYTES: the topic has too many partitions (5,000 and more always fit). */
+ * KC_CURSOR_MAX_BYTES: the topic has too many partitions (4,900 always fit). */
 bool kc_cursor_encode(const struct kc_cursor *c, struct kc_buf *out,
                       struct kc_error *err) KC_MUST_CHECK;
 
