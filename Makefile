@@ -86,8 +86,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(say) CC $<
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
-# They hold the schemas.
+# They hold files.
 $(BUILD)/obj/src/component/shapes.o: $(wildcard schemas/*.json)
+$(BUILD)/obj/src/transport/http/openapi.o: src/transport/http/openapi.template.json
 
 # Files that change when the text they hold does: other flags or another list of sources mean
 # another build.

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 
 #include "component/describe.h"
+#include "transport/http/openapi.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@ int kc_command_describe(const struct kc_options *o)
         kc_describe_markdown(&out);
     } else if (!o->schema) {
         kc_describe_component(&out);
+    } else if (strcmp(o->schema, "openapi") == 0) {
+        kc_openapi_print(&out);
     } else if (!kc_describe_schema(o->schema, &out)) {
         struct kc_error err = { 0 };
         kc_error_set(&err, KC_CONFIG, 0,

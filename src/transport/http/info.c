@@ -2,6 +2,8 @@
 #include "transport/http/info.h"
 
 #include "component/describe.h"
+#include "transport/http/checks.h"
+#include "transport/http/openapi.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,7 +33,9 @@ void kc_route_readyz(struct kc_service *s, struct kc_exchange *x)
     bool is_stopping = atomic_load(&s->is_stopping);
     struct kc_buf body;
     kc_buf_init(&body, KC_BUF_UNBOUNDED);
-    kc_buf_printf(&body, "{\"status\":\"%s\"}", is_stopping ? "stopping" : "ready");
+    kc_buf_printf(&body, "{\"status\":\"%s\",\"broker\":", is_stopping ? "stopping" : "ready");
+    kc_checks_broker(s, &body);
+    kc_buf_puts(&body, "}");
     kc_exchange_set_header(x, "Cache-Control", "no-store");
     if (is_stopping)
         kc_exchange_set_header(x, "Retry-After", "5");
@@ -93,4 +97,13 @@ void kc_route_schema(struct kc_service *s, struct kc_exchange *x)
                  "produce.out");
     kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
     kc_buf_deinit(&body);
+}
+
+void kc_route_openapi(struct kc_service *s, struct kc_exchange *x)
+{
+    (void)s;
+    struct kc_buf body;
+    kc_buf_init(&body, KC_BUF_UNBOUNDED);
+    kc_openapi_print(&body);
+    reply_unless_known(x, "application/json", &body);
 }

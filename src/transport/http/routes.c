@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* routes.c - all that can be called. openapi_routes.c describes each of them. */
+/* routes.c - all that can be called. openapi.template.json describes each of them. */
+#include "transport/http/checks.h"
 #include "transport/http/info.h"
 #include "transport/http/metrics.h"
 #include "transport/http/polls.h"
@@ -15,8 +16,11 @@ const struct kc_route kc_routes[] = {
     { "GET",   "/v1/triggers/consume",       false,  false, NULL,   kc_route_consume },
     { "POST",  "/v1/triggers/consume/poll",  false,  true,  NULL,   kc_route_poll },
     { "POST",  "/v1/triggers/consume/commit", false, true,  NULL,   kc_route_commit },
+    { "POST",  "/v1/credentials/verify",     false,  true,  NULL,   kc_route_verify },
+    { "POST",  "/v1/models/{name}",          false,  true,  NULL,   kc_route_model },
     { "GET",   "/v1/component",              false,  false, NULL,   kc_route_component },
     { "GET",   "/v1/schemas/{name}",         false,  false, NULL,   kc_route_schema },
+    { "GET",   "/openapi.json",              false,  false, NULL,   kc_route_openapi },
     { "GET",   "/healthz",                   true,   false, NULL,   kc_route_healthz },
     { "GET",   "/readyz",                    true,   false, NULL,   kc_route_readyz },
     { "GET",   "/metrics",                   false,  false, NULL,   kc_route_metrics },
