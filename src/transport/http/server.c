@@ -96,10 +96,12 @@ static void look_around(struct kc_server *s)
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr == s) {
             uint64_t count;
-            atomic_store(&s->is_woken, false); /* first: what comes from here on writes again */
             if (read(s->wake_fd, &count, sizeof(count)) < 0) {
                 /* nothing to read is fine */
             }
+            /* Afterwards, or the read could swallow what was written since, and nobody would
+             * write again. Who comes in between is looked at now anyway. */
+            atomic_store(&s->is_woken, false);
         } else if (events[i].data.ptr) {
             kc_flow_cut(events[i].data.ptr);
         }
