@@ -21,7 +21,7 @@ struct answer {
 };
 
 struct kc_answers {
-    struct kc_output *output;
+    struct kc_sink sink;
     struct kc_tally *tally;
     void (*on_final)(void *arg);
     void *arg;
@@ -66,7 +66,7 @@ static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc
         a->on_final(a->arg);
 }
 
-/* The ended answers at the front, one by one, without the lock while the output is full. */
+/* The ended answers at the front, one by one, without the lock while the sink takes them. */
 static void flush(struct kc_answers *a) /* needs lock */
 {
     a->is_flushing = true;
@@ -76,10 +76,7 @@ static void flush(struct kc_answers *a) /* needs lock */
         if (!a->oldest)
             a->newest = NULL;
         pthread_mutex_unlock(&a->lock);
-        kc_buf_text(kc_output_begin(a->output), kc_buf_peek(&answer->text));
-        kc_output_end(a->output);
-        while (!kc_output_has_room(a->output, WAIT_MS))
-            continue;
+        a->sink.put(a->sink.arg, kc_buf_peek(&answer->text));
         answer_free(answer);
         pthread_mutex_lock(&a->lock);
         a->open--;
@@ -111,11 +108,11 @@ static const struct kc_outlet_ops answer_ops = { say_data, say_error, say_end, h
 
 /* --- all of them --- */
 
-struct kc_answers *kc_answers_new(struct kc_output *output, struct kc_tally *tally,
+struct kc_answers *kc_answers_new(struct kc_sink sink, struct kc_tally *tally,
                                   void (*on_final)(void *arg), void *arg)
 {
     struct kc_answers *a = kc_new0(struct kc_answers);
-    a->output = output;
+    a->sink = sink;
     a->tally = tally;
     a->on_final = on_final;
     a->arg = arg;

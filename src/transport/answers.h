@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* answers.h - the answers to the lines of stdin, in the order of the lines.
+/* answers.h - the answers to lines of messages, in the order of the lines.
  *
  * Lines are processed side by side; what is said to one waits until all before it have ended.
  */
@@ -9,12 +9,12 @@
 #include "runtime/message.h"
 #include "runtime/outlet.h"
 #include "runtime/tally.h"
-#include "transport/output.h"
+#include "transport/sink.h"
 
 struct kc_answers; /* opaque */
 
 /* on_final is called, from whichever thread says it, when an error ends the run. */
-struct kc_answers *kc_answers_new(struct kc_output *output, struct kc_tally *tally,
+struct kc_answers *kc_answers_new(struct kc_sink sink, struct kc_tally *tally,
                                   void (*on_final)(void *arg), void *arg);
 void kc_answers_free(struct kc_answers *a); /* after kc_answers_wait(); NULL is fine */
 
@@ -23,7 +23,7 @@ void kc_answers_free(struct kc_answers *a); /* after kc_answers_wait(); NULL is 
 struct kc_outlet *kc_answers_open(struct kc_answers *a, uint64_t line,
                                   const struct kc_value *id);
 
-/* Waits until all have ended and are in the output. */
+/* Waits until all have ended and are in the sink. */
 void kc_answers_wait(struct kc_answers *a);
 
 #endif

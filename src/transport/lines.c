@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/lines.h"
 
+#include "base/alloc.h"
+#include "runtime/json.h"
+
 #include <string.h>
 
 #define READ_BYTES ((size_t)64 * 1024)
@@ -58,4 +61,21 @@ bool kc_lines_next(struct kc_lines *l, bool is_end, struct kc_line *line)
     l->scanned = 0;
     l->is_long = false;
     return true;
+}
+
+bool kc_line_is_blank(struct kc_text line)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        if (!strchr(" \t\r", line.p[i]))
+            return false;
+    }
+    return true;
+}
+
+char *kc_line_copy(struct kc_text line)
+{
+    char *copy = kc_realloc(NULL, line.len + KC_JSON_PADDING, 1);
+    memcpy(copy, line.p, line.len);
+    memset(copy + line.len, 0, KC_JSON_PADDING);
+    return copy;
 }

@@ -33,4 +33,9 @@ void kc_lines_add(struct kc_lines *l, size_t len);
  * newline is the last line. */
 bool kc_lines_next(struct kc_lines *l, bool is_end, struct kc_line *line);
 
+bool kc_line_is_blank(struct kc_text line);
+
+/* A copy of its own, with the padding that reading it in place as JSON needs. The caller's. */
+char *kc_line_copy(struct kc_text line);
+
 #endif

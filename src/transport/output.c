@@ -217,3 +217,17 @@ bool kc_output_is_gone(struct kc_output *o)
     pthread_mutex_unlock(&o->lock);
     return is_gone;
 }
+
+static void put(void *arg, struct kc_text lines)
+{
+    struct kc_output *o = arg;
+    kc_buf_text(kc_output_begin(o), lines);
+    kc_output_end(o);
+    while (!kc_output_has_room(o, WAIT_MS))
+        continue;
+}
+
+struct kc_sink kc_output_sink(struct kc_output *o)
+{
+    return (struct kc_sink){ put, o };
+}

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "runtime/outlet.h"
+#include "transport/sink.h"
 
 struct kc_output; /* opaque */
 
@@ -30,6 +31,9 @@ bool kc_output_has_room(struct kc_output *o, int wait_ms);
 
 /* Waits until everything was written or the reader is gone. */
 void kc_output_drain(struct kc_output *o);
+
+/* Lines that are put in there come out; who puts them waits while there is no room. */
+struct kc_sink kc_output_sink(struct kc_output *o);
 
 bool kc_output_is_gone(struct kc_output *o);
 

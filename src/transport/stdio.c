@@ -111,24 +111,6 @@ static enum outcome read_more(struct stdio *s)
     }
 }
 
-static bool is_blank(struct kc_text t)
-{
-    for (size_t i = 0; i < t.len; i++) {
-        if (!strchr(" \t\r", t.p[i]))
-            return false;
-    }
-    return true;
-}
-
-/* A copy that is its own, with the padding that reading in place needs. */
-static char *copy_line(struct kc_text t)
-{
-    char *copy = kc_realloc(NULL, t.len + KC_JSON_PADDING, 1);
-    memcpy(copy, t.p, t.len);
-    memset(copy + t.len, 0, KC_JSON_PADDING);
-    return copy;
-}
-
 static void too_long(const struct stdio *s, struct kc_error *err)
 {
     kc_error_set(err, KC_INPUT_TOO_LARGE, 0,
@@ -146,7 +128,7 @@ static void for_each_line(struct stdio *s,
     while (outcome == GOT_BYTES) {
         outcome = read_more(s);
         while (kc_lines_next(&s->lines, outcome == AT_END, &line)) {
-            if (line.is_too_long || !is_blank(line.text))
+            if (line.is_too_long || !kc_line_is_blank(line.text))
                 handle(s, &line);
         }
     }
@@ -171,7 +153,7 @@ static void handle_message(struct stdio *s, const struct kc_line *line)
         refuse(s, line, NULL, &err);
         return;
     }
-    if (!kc_message_read(&message, s->reader, copy_line(line->text), line->text.len, &err)) {
+    if (!kc_message_read(&message, s->reader, kc_line_copy(line->text), line->text.len, &err)) {
         refuse(s, line, NULL, &err);
     } else {
         struct kc_outlet *outlet = kc_answers_open(s->answers, line->number, message.id);
@@ -265,7 +247,7 @@ static void handle_ack(struct stdio *s, const struct kc_line *line)
         refuse_ack(s, &err);
         return;
     }
-    char *text = copy_line(line->text);
+    char *text = kc_line_copy(line->text);
     const struct kc_value *root = kc_json_read(s->reader, text, line->text.len, &err);
     if (root && read_ack(s, root, &tag, &is_accepted, &err)) {
         s->ack->settle(s->ack->arg, &tag, 1, is_accepted);
@@ -330,7 +312,8 @@ static bool open_(void **self, const struct kc_env *env, struct kc_error *err)
     s->output = kc_output_new(env->out_fd, on_reader_gone, s);
     s->outlet.ops = &trigger_ops;
     if (env->entry->kind == KC_ACTION)
-        s->answers = kc_answers_new(s->output, env->step.tally, on_final_error, s);
+        s->answers =
+            kc_answers_new(kc_output_sink(s->output), env->step.tally, on_final_error, s);
     else if (env->acks_on_stdin)
         s->pending = kc_pending_new();
     *self = s;

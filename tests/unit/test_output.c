@@ -53,8 +53,8 @@ static int setup(void **state)
     if (pipe(f->pipe) != 0)
         return -1;
     f->output = kc_output_new(f->pipe[1], on_gone, f);
-    f->answers = kc_answers_new(f->output, &f->tally, on_final, f);
-    f->ack = (struct kc_ack){ on_settled, f };
+    f->answers = kc_answers_new(kc_output_sink(f->output), &f->tally, on_final, f);
+    f->ack = (struct kc_ack){ .settle = on_settled, .arg = f };
     *state = f;
     return 0;
 }

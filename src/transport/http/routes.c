@@ -11,7 +11,8 @@
 // clang-format off
 const struct kc_route kc_routes[] = {
     /* method  path                          public  body   upload  handle */
-    { "POST",  "/v1/actions/produce",        false,  true,  NULL,   kc_route_produce },
+    { "POST",  "/v1/actions/produce",        false,  true,
+      &kc_upload_produce, kc_route_produce },
     { "POST",  "/v1/triggers/consume",       false,  true,  NULL,   kc_route_consume },
     { "GET",   "/v1/triggers/consume",       false,  false, NULL,   kc_route_consume },
     { "POST",  "/v1/triggers/consume/poll",  false,  true,  NULL,   kc_route_poll },

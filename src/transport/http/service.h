@@ -20,6 +20,7 @@ struct kc_service {
     struct kc_metrics *metrics;
     struct kc_checks *checks;
     struct kc_steps *steps;                 /* produce: opened steps, shared by requests */
+    struct kc_uploads *uploads;             /* produce: bodies of lines */
     struct kc_streams *streams;             /* consume: answers that flow */
     struct kc_polls *polls;                 /* consume: one answer a call */
     struct kc_subscriptions *subscriptions; /* consume: pushed to a callback */
@@ -39,7 +40,7 @@ struct kc_room {
     void (*close)(struct kc_service *s);
 };
 
-extern const struct kc_room kc_metrics_room, kc_steps_room, kc_streams_room, kc_polls_room,
-    kc_subscriptions_room;
+extern const struct kc_room kc_metrics_room, kc_steps_room, kc_uploads_room, kc_streams_room,
+    kc_polls_room, kc_subscriptions_room;
 
 #endif
