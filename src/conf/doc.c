@@ -121,6 +121,11 @@ struct kc_doc *kc_doc_take_object(struct kc_doc *doc, const char *key)
     return wrap(child);
 }
 
+void kc_doc_remove(struct kc_doc *doc, const char *key)
+{
+    (void)json_object_del(doc->object, key);
+}
+
 static int append(const char *text, size_t len, void *out)
 {
     return kc_buf_append(out, text, len) ? 0 : -1;
