@@ -17,8 +17,8 @@
 
 /* Whoever is opened later may use those before. */
 static const struct kc_room *const rooms[] = {
-    &kc_metrics_room, &kc_checks_room, &kc_steps_room, &kc_uploads_room,
-    &kc_streams_room, &kc_polls_room,  NULL,
+    &kc_metrics_room, &kc_checks_room, &kc_steps_room,         &kc_uploads_room,
+    &kc_streams_room, &kc_polls_room,  &kc_subscriptions_room, NULL,
 };
 
 static void stop(void *self, int drain_ms)

@@ -7,6 +7,9 @@
 #include "transport/http/produce.h"
 #include "transport/http/route.h"
 #include "transport/http/streams.h"
+#include "transport/http/subscriptions.h"
+
+#define SUBSCRIPTIONS "/v1/triggers/consume/subscriptions"
 
 // clang-format off
 const struct kc_route kc_routes[] = {
@@ -17,6 +20,12 @@ const struct kc_route kc_routes[] = {
     { "GET",   "/v1/triggers/consume",       false,  false, NULL,   kc_route_consume },
     { "POST",  "/v1/triggers/consume/poll",  false,  true,  NULL,   kc_route_poll },
     { "POST",  "/v1/triggers/consume/commit", false, true,  NULL,   kc_route_commit },
+    { "POST",  SUBSCRIPTIONS,                false,  true,  NULL,   kc_route_subscribe },
+    { "GET",   SUBSCRIPTIONS,                false,  false, NULL,   kc_route_subscriptions },
+    { "GET",   SUBSCRIPTIONS "/{id}",        false,  false, NULL,   kc_route_subscription },
+    { "DELETE", SUBSCRIPTIONS "/{id}",       false,  false, NULL,   kc_route_unsubscribe },
+    { "POST",  SUBSCRIPTIONS "/{id}/pause",  false,  false, NULL,   kc_route_pause },
+    { "POST",  SUBSCRIPTIONS "/{id}/resume", false,  false, NULL,   kc_route_resume },
     { "POST",  "/v1/credentials/verify",     false,  true,  NULL,   kc_route_verify },
     { "POST",  "/v1/models/{name}",          false,  true,  NULL,   kc_route_model },
     { "GET",   "/v1/component",              false,  false, NULL,   kc_route_component },
