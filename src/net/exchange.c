@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,8 +299,7 @@ static int64_t retry_after_ms(CURL *easy)
     if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
         return -1;
     if (!kc_text_int(kc_text(h->value), 0, INT64_MAX, &seconds)) {
-        /* a date begins with its day's name; curl_getdate() finds one in other things too */
-        time_t date = isalpha((unsigned char)h->value[0]) ? curl_getdate(h->value, NULL) : -1;
+        time_t date = curl_getdate(h->value, NULL);
         if (date == -1)
             return -1;
         seconds = (int64_t)date - kc_wall_ms() / 1000;

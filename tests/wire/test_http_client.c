@@ -426,6 +426,7 @@ static void a_connection_is_used_again(void **state)
         struct kc_http_answer a =
             call(&(struct kc_http_request){ .url = stub_url(stub, "/"), .body = KC_LIT("x") });
         assert_status(&a, 200);
+        assert_body(&a, "again");
     }
     assert_int_equal(stub_count(stub), 5);
     assert_int_equal(stub_connections(stub), 1);
@@ -457,6 +458,12 @@ static void what_cannot_be_reached_says_why(void **state)
     stub_next(stub, &(struct stub_answer){ .body = "half of it", .cut_after = 4 });
     a = get(url);
     assert_failed(&a, KC_UNREACHABLE, "6 bytes remaining");
+    assert_int_equal(a.status, 200);
+
+    stub_next(stub, &(struct stub_answer){ .raw = "HTTP/1.1 100 Continue\r\n\r\n" });
+    a = get(url);
+    assert_failed(&a, KC_UNREACHABLE, "");
+    assert_int_equal(a.status, 0);
 
     stub_stop(stub);
     stub = NULL;
@@ -533,15 +540,16 @@ static void an_answer_that_is_too_large_is_cut_off(void **state)
 static void an_answer_s_header_is_bounded_too(void **state)
 {
     (void)state;
-    size_t len = 1000000;
-    char *raw = kc_alloc0(len + 1, 1);
-    for (size_t i = 0; i < len; i++)
-        raw[i] = "X: y\r\n"[i % 6];
-    memcpy(raw, "HTTP/1.1 200 OKK\r\n", 18); /* three lines' worth, so that they go on */
-    stub_next(stub, &(struct stub_answer){ .raw = raw });
+    struct kc_buf raw;
+    kc_buf_init(&raw, KC_BUF_UNBOUNDED);
+    kc_buf_puts(&raw, "HTTP/1.1 200 OK\r\n");
+    while (raw.len < 1000000)
+        kc_buf_puts(&raw, "X: y\r\n");
+    kc_buf_append(&raw, "", 1);
+    stub_next(stub, &(struct stub_answer){ .raw = raw.data });
     struct kc_http_answer a = get(stub_url(stub, "/"));
     assert_failed(&a, KC_BAD_ANSWER, "larger than 262144 bytes");
-    free(raw);
+    kc_buf_deinit(&raw);
 }
 
 static void no_room_for_an_answer_is_an_error(void **state)
@@ -618,7 +626,8 @@ static void a_name_that_resolves_inwards_is_not_called(void **state)
     (void)state;
     struct kc_http_answer a = get(at_host("inwards.test", "/latest/meta-data"));
     assert_failed(&a, KC_ADDRESS_REFUSED, "this host is at 169.254.169.254");
-    assert_failed(&a, KC_ADDRESS_REFUSED, "GET http://inwards.test:");
+    a = get("http://inwards.test/");
+    assert_failed(&a, KC_ADDRESS_REFUSED, "GET http://inwards.test:80/: this host");
     a = get(at_host("home.test", "/"));
     assert_status(&a, 200);
 }
@@ -664,7 +673,8 @@ static char *read_pem(const char *path)
 {
     static char text[20000];
     FILE *file = fopen(path, "r");
-    assert_non_null(file);
+    if (!file)
+        fail_test("cannot read %s", path);
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
     fclose(file);
     return text;
@@ -723,6 +733,28 @@ static void a_connection_s_trust_is_not_lent_to_another_request(void **state)
     a = call(&request);
     assert_failed(&a, KC_UNTRUSTED, "");
     assert_int_equal(stub_count(tls), 2);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    if (!file)
+        fail_test("cannot write %s", path);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void an_authority_s_file_is_read_anew(void **state)
+{
+    (void)state;
+    char path[100];
+    snprintf(path, sizeof(path), "%s/changing.pem", folder);
+    write_file(path, read_pem(certs.ca));
+    struct kc_http_answer a = call_over_tls(certs.server, NULL, path);
+    assert_status(&a, 200);
+    write_file(path, read_pem(certs.other_ca));
+    a = call_over_tls(certs.server, NULL, path);
+    assert_failed(&a, KC_UNTRUSTED, "");
 }
 
 static void an_authority_that_cannot_be_read_is_a_wrong_setting(void **state)
@@ -869,6 +901,26 @@ static void the_wait_for_a_turn_counts(void **state)
     assert_int_equal(stub_count(stub), 1);
     kc_http_close(client);
     client = NULL;
+    sink_deinit(&sink);
+}
+
+static void a_turn_that_comes_late_leaves_the_rest_of_the_time(void **state)
+{
+    (void)state;
+    struct sink sink;
+    struct ticket tickets[2];
+    sink_init(&sink);
+    open_client(&(struct kc_http_conf){ .max_parallel = 1 });
+    stub_next(stub, &(struct stub_answer){ .delay_ms = 1000 });
+    stub_always(stub, &(struct stub_answer){ .never_answers = true });
+    int64_t began = now_ms();
+    send_one(&tickets[0], &sink, 0, stub_url(stub, "/first"), WAIT_MS);
+    send_one(&tickets[1], &sink, 1, stub_url(stub, "/second"), 1500);
+    wait_for_answers(&sink, 2);
+    assert_answers(&sink, 0, 1, KC_NONE);
+    assert_answers(&sink, 1, 2, KC_TIMEOUT);
+    assert_int_equal(stub_count(stub), 2);
+    assert_true(now_ms() - began < 2300);
     sink_deinit(&sink);
 }
 
@@ -1025,12 +1077,14 @@ int main(void)
         a_test(a_certificate_of_the_given_authority_is_trusted),
         a_test(any_other_certificate_is_not),
         a_test(a_connection_s_trust_is_not_lent_to_another_request),
+        a_test(an_authority_s_file_is_read_anew),
         a_test(an_authority_that_cannot_be_read_is_a_wrong_setting),
         a_test(a_proxy_of_the_environment_is_used_only_where_asked),
         a_test(two_hundred_at_once_are_each_answered_once),
         a_test(a_receiver_that_hangs_does_not_hold_up_the_others),
         a_test(one_more_than_the_client_holds_is_refused),
         a_test(the_wait_for_a_turn_counts),
+        a_test(a_turn_that_comes_late_leaves_the_rest_of_the_time),
         a_test(an_answer_may_be_followed_by_the_next_request),
         a_test(what_is_under_way_is_answered_when_the_client_closes),
         a_test(a_stopped_client_takes_no_more),
