@@ -4,6 +4,7 @@
 #include "conf/doc.h"
 #include "kafka/credentials.h"
 #include "kafka/library.h"
+#include "net/http.h"
 #include "runtime/json.h"
 
 #include <stdio.h>
@@ -130,6 +131,6 @@ void kc_help_entry(const struct kc_command *c, const struct kc_entry *entry)
 
 void kc_help_version(void)
 {
-    printf("kafka-component %s\n%s\n%s\n%s\n", KC_VERSION, kc_kafka_library(),
-           kc_json_library(), kc_doc_library());
+    printf("kafka-component %s\n%s\n%s\n%s\n%s\n", KC_VERSION, kc_kafka_library(),
+           kc_json_library(), kc_doc_library(), kc_http_library());
 }

@@ -134,6 +134,7 @@ static void the_version_names_the_linked_libraries(void **state)
     assert_has(run.out, "librdkafka 2.");
     assert_has(run.out, "sasl_scram");
     assert_has(run.out, "yyjson ");
+    assert_has(run.out, "libcurl/");
     assert_has(run.out, "jansson ");
     run_free(&run);
 }
