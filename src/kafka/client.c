@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "kafka/properties.h"
+#include "kafka/token.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,6 +80,19 @@ bool kc_health_trouble(struct kc_health *h, struct kc_error *err)
     return is_trouble;
 }
 
+void kc_health_note(struct kc_health *h, const struct kc_error *err)
+{
+    pthread_mutex_lock(&h->lock);
+    bool is_news = strcmp(h->trouble, err->text) != 0;
+    if (err->code == KC_AUTH && !h->was_ok)
+        atomic_store(&h->is_refused, true);
+    (void)snprintf(h->trouble, sizeof(h->trouble), "%.*s", (int)sizeof(h->trouble) - 1,
+                   err->text);
+    pthread_mutex_unlock(&h->lock);
+    kc_log(is_news ? KC_WARN : KC_DEBUG, "kafka_trouble", KC_S("reason", err->text),
+           KC_S("name", kc_code_name(err->code)));
+}
+
 static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const char *reason)
 {
     bool is_sign_in = code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
@@ -112,6 +126,14 @@ static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char 
     (void)rk;
     kc_log(level <= 4 ? KC_DEBUG : KC_TRACE, "librdkafka", KC_S("facility", fac),
            KC_S("text", text));
+}
+
+/* token.c brings a new one before the old one expires. */
+static void on_token_wanted(rd_kafka_t *rk, const char *config, void *opaque)
+{
+    (void)rk;
+    (void)config;
+    (void)opaque;
 }
 
 /* --- configuration --- */
@@ -148,12 +170,16 @@ static bool set_credentials(rd_kafka_conf_t *conf, const struct kc_credentials *
         [KC_SCRAM_SHA_512] = "SCRAM-SHA-512",
         [KC_SCRAM_SHA_256] = "SCRAM-SHA-256",
         [KC_PLAIN] = "PLAIN",
+        [KC_OAUTHBEARER] = "OAUTHBEARER",
     };
     bool signs_in = c->security == KC_SASL_SSL || c->security == KC_SASL_PLAINTEXT;
+    bool has_token = c->mechanism == KC_OAUTHBEARER;
     if (signs_in && (!set(conf, "sasl.mechanisms", mechanisms[c->mechanism], err) ||
-                     !set(conf, "sasl.username", c->username, err) ||
-                     !set(conf, "sasl.password", c->password, err)))
+                     !set(conf, "sasl.username", has_token ? NULL : c->username, err) ||
+                     !set(conf, "sasl.password", has_token ? NULL : c->password, err)))
         return false;
+    if (has_token)
+        rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, on_token_wanted);
     return set(conf, "bootstrap.servers", c->brokers, err) &&
            set(conf, "client.id", c->client_id, err) &&
            set(conf, "security.protocol", protocols[c->security], err) &&
@@ -183,6 +209,35 @@ rd_kafka_conf_t *kc_client_conf(rd_kafka_type_t type, const struct kc_credential
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
     return conf;
+}
+
+/* --- clients --- */
+
+rd_kafka_t *kc_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf,
+                          const struct kc_credentials *credentials, struct kc_health *health,
+                          struct kc_error *err)
+{
+    char why[512];
+    rd_kafka_t *rk = rd_kafka_new(type, conf, why, sizeof(why));
+    if (!rk) {
+        rd_kafka_conf_destroy(conf); /* librdkafka takes it on success only */
+        kc_error_set(err, KC_CONFIG, rd_kafka_last_error(), "librdkafka: %s", why);
+        return NULL;
+    }
+    if (credentials->mechanism == KC_OAUTHBEARER &&
+        !kc_token_join(rk, credentials, health, err)) {
+        rd_kafka_destroy(rk);
+        return NULL;
+    }
+    return rk;
+}
+
+void kc_client_free(rd_kafka_t *rk, int destroy_flags)
+{
+    if (!rk)
+        return;
+    kc_token_leave(rk);
+    rd_kafka_destroy_flags(rk, destroy_flags);
 }
 
 /* --- errors --- */

@@ -24,6 +24,10 @@ void kc_health_deinit(struct kc_health *h);
 void kc_health_ok(struct kc_health *h);
 void kc_health_refused(struct kc_health *h, struct kc_error *err); /* says it as AUTH */
 
+/* Something else than librdkafka has found why nobody gets in. AUTH, before anything was
+ * accepted, counts as a refused sign-in. */
+void kc_health_note(struct kc_health *h, const struct kc_error *err);
+
 /* Appends ": cause" of the last trouble; false where there is none. */
 bool kc_health_explain(struct kc_health *h, struct kc_error *err);
 
@@ -42,6 +46,13 @@ struct kc_property {
 rd_kafka_conf_t *kc_client_conf(rd_kafka_type_t type, const struct kc_credentials *credentials,
                                 const struct kc_property *own, struct kc_health *health,
                                 struct kc_error *err) KC_MUST_CHECK;
+
+/* A client of that configuration, which is taken over in any case, and whatever it needs to
+ * sign in. credentials and health are borrowed until kc_client_free(). */
+rd_kafka_t *kc_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf,
+                          const struct kc_credentials *credentials, struct kc_health *health,
+                          struct kc_error *err) KC_MUST_CHECK;
+void kc_client_free(rd_kafka_t *rk, int destroy_flags); /* NULL is fine */
 
 /* librdkafka's code in our words: "<context>: <librdkafka's sentence>". */
 void kc_kafka_error(struct kc_error *err, rd_kafka_resp_err_t code, const char *fmt, ...)

@@ -20,19 +20,15 @@ bool kc_cluster_open(struct kc_cluster **out, const struct kc_credentials *crede
                      struct kc_error *err)
 {
     static const struct kc_property none[] = { { NULL, NULL } };
-    char why[512];
     struct kc_cluster *c = kc_new0(struct kc_cluster);
     kc_health_init(&c->health);
     rd_kafka_conf_t *conf =
         kc_client_conf(RD_KAFKA_PRODUCER, credentials, none, &c->health, err);
     if (!conf)
         goto fail; /* err already names the property */
-    c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
-    if (!c->rk) {
-        rd_kafka_conf_destroy(conf);
-        kc_error_set(err, KC_CONFIG, rd_kafka_last_error(), "librdkafka: %s", why);
+    c->rk = kc_client_new(RD_KAFKA_PRODUCER, conf, credentials, &c->health, err);
+    if (!c->rk)
         goto fail;
-    }
     *out = c;
     return true;
 fail:
@@ -44,8 +40,7 @@ void kc_cluster_close(struct kc_cluster *c)
 {
     if (!c)
         return;
-    if (c->rk)
-        rd_kafka_destroy(c->rk);
+    kc_client_free(c->rk, 0);
     kc_health_deinit(&c->health);
     free(c);
 }

@@ -87,7 +87,6 @@ static rd_kafka_conf_t *build_conf(struct kc_consumer *c, const struct kc_consum
 bool kc_consumer_open(struct kc_consumer **out, const struct kc_consumer_conf *conf,
                       struct kc_error *err)
 {
-    char why[512];
     struct kc_consumer *c = kc_new0(struct kc_consumer);
     c->listener = conf->listener;
     c->topic = conf->topic;
@@ -102,12 +101,9 @@ bool kc_consumer_open(struct kc_consumer **out, const struct kc_consumer_conf *c
     rd_kafka_conf_t *rk_conf = build_conf(c, conf, err);
     if (!rk_conf)
         goto fail; /* err already names the property */
-    c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, rk_conf, why, sizeof(why));
-    if (!c->rk) {
-        rd_kafka_conf_destroy(rk_conf);
-        kc_error_set(err, KC_CONFIG, rd_kafka_last_error(), "librdkafka: %s", why);
+    c->rk = kc_client_new(RD_KAFKA_CONSUMER, rk_conf, conf->credentials, &c->health, err);
+    if (!c->rk)
         goto fail;
-    }
     rd_kafka_poll_set_consumer(c->rk);
     c->queue = rd_kafka_queue_get_consumer(c->rk);
     if (!kc_subscribe(c, err))
@@ -395,8 +391,7 @@ void kc_consumer_close(struct kc_consumer *c)
     }
     if (c->queue)
         rd_kafka_queue_destroy(c->queue);
-    if (c->rk)
-        rd_kafka_destroy(c->rk);
+    kc_client_free(c->rk, 0);
     for (size_t i = 0; i < c->part_count; i++)
         kc_window_deinit(&c->parts[i].window);
     free(c->parts);

@@ -3,8 +3,10 @@
 
 #include "base/alloc.h"
 #include "kafka/brokers.h"
+#include "kafka/library.h"
 #include "kafka/pem.h"
 #include "kafka/properties.h"
+#include "net/http.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@ static const struct kc_choice mechanisms[] = {
     [KC_SCRAM_SHA_512] = { "scram-sha-512", "SCRAM-SHA-512", "SASL/SCRAM-SHA-512" },
     [KC_SCRAM_SHA_256] = { "scram-sha-256", "SCRAM-SHA-256", "SASL/SCRAM-SHA-256" },
     [KC_PLAIN] = { "plain", "PLAIN", "SASL/PLAIN" },
+    [KC_OAUTHBEARER] = { "oauthbearer", "OAUTHBEARER", "SASL/OAUTHBEARER" },
     [KC_NO_SIGN_IN] = { "none", "No sign-in", NULL },
     { 0 },
 };
@@ -47,13 +50,33 @@ const struct kc_field kc_credentials_fields[] = {
       .type = KC_TEXT,
       KC_AT(kc_credentials, username),
       .label = "Username",
-      .help = "Whom to sign in as; needed by every mechanism but none." },
+      .help = "Whom to sign in as; needed by every mechanism but none. With oauthbearer the "
+              "client id." },
     { .name = "password",
       .type = KC_TEXT,
       KC_AT(kc_credentials, password),
       .secret = true,
       .label = "Password",
-      .help = "Never logged, never in a process list." },
+      .help = "Never logged, never in a process list. With oauthbearer the client secret." },
+    { .name = "tokenUrl",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, token_url),
+      .label = "Token URL",
+      .example = "https://login.example.com/oauth2/token",
+      .help = "Where oauthbearer gets its access tokens, by the client credentials grant." },
+    { .name = "scope",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, scope),
+      .label = "Scope",
+      .help = "What the access token is asked for; separated by blanks." },
+    { .name = "oauthExtensions",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, oauth_extensions),
+      .label = "OAuth extensions",
+      .example = "logicalCluster=lkc-1, identityPoolId=pool-1",
+      .help =
+          "Pairs name=value, separated by comma or newline, that go to the brokers with the "
+          "token." },
     { .name = "clientId",
       .type = KC_TEXT,
       KC_AT(kc_credentials, client_id),
@@ -153,6 +176,36 @@ static void check_sign_in(const struct kc_credentials *c, struct kc_faults *faul
                       mechanisms[c->mechanism].name);
 }
 
+/* A name is letters (RFC 7628); a value ends where the pair does. */
+static void check_extensions(const char *text, struct kc_faults *faults)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (const char *p = text; p && *p;) {
+        size_t len = strcspn(p, ",\r\n"), blanks = strspn(p, " \t");
+        size_t name = blanks < len ? strspn(p + blanks, letters) : 0;
+        if (blanks < len && (name == 0 || p[blanks + name] != '='))
+            kc_faults_add(faults, "/oauthExtensions",
+                          "'%.*s' is not name=value (a name has letters only)",
+                          (int)(name < 40 ? name : 40), p + blanks);
+        p += len + (p[len] != '\0');
+    }
+}
+
+static void check_token(const struct kc_credentials *c, struct kc_faults *faults)
+{
+    struct kc_error err = { 0 };
+    if (c->mechanism != KC_OAUTHBEARER) {
+        if (c->token_url)
+            kc_faults_add(faults, "/tokenUrl", "belongs to mechanism oauthbearer");
+        return;
+    }
+    check_extensions(c->oauth_extensions, faults);
+    if (!c->token_url)
+        kc_faults_add(faults, "/tokenUrl", "required by mechanism oauthbearer");
+    else if (!kc_http_check_url(c->token_url, kc_kafka_allowed_token_servers(), &err))
+        kc_faults_add(faults, "/tokenUrl", "%s", err.text);
+}
+
 static void read_brokers(struct kc_credentials *c, struct kc_faults *faults)
 {
     char *list = c->brokers ? kc_brokers_read(c->brokers, faults) : NULL;
@@ -226,6 +279,8 @@ bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
         c->security = c->mechanism == KC_NO_SIGN_IN ? KC_SSL : KC_SASL_SSL;
     if (ok)
         check_sign_in(c, faults);
+    if (ok)
+        check_token(c, faults);
     read_brokers(c, faults);
     check_certificates(c, faults);
     kc_properties_check(c, faults);

@@ -9,6 +9,7 @@ enum kc_mechanism {
     KC_SCRAM_SHA_512,
     KC_SCRAM_SHA_256,
     KC_PLAIN,
+    KC_OAUTHBEARER,
     KC_NO_SIGN_IN,
 };
 
@@ -34,7 +35,10 @@ struct kc_credentials {
     char *client_key;
     char *client_key_file;
     char *client_key_password;
-    char *properties; /* lines; kafka/properties.h */
+    char *token_url;
+    char *scope;
+    char *oauth_extensions; /* "name=value", separated by comma or newline */
+    char *properties;       /* lines; kafka/properties.h */
 };
 
 extern const struct kc_field kc_credentials_fields[];

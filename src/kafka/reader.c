@@ -47,7 +47,6 @@ static rd_kafka_conf_t *build_conf(struct kc_reader *r, const struct kc_reader_c
 bool kc_reader_open(struct kc_reader **out, const struct kc_reader_conf *conf,
                     struct kc_error *err)
 {
-    char why[512];
     struct kc_reader *r = kc_new0(struct kc_reader);
     r->is_stopping = conf->is_stopping;
     r->group_id = kc_strdup(conf->group_id);
@@ -55,12 +54,9 @@ bool kc_reader_open(struct kc_reader **out, const struct kc_reader_conf *conf,
     rd_kafka_conf_t *rk_conf = build_conf(r, conf, err);
     if (!rk_conf)
         goto fail; /* err already names the property */
-    r->rk = rd_kafka_new(RD_KAFKA_CONSUMER, rk_conf, why, sizeof(why));
-    if (!r->rk) {
-        rd_kafka_conf_destroy(rk_conf);
-        kc_error_set(err, KC_CONFIG, rd_kafka_last_error(), "librdkafka: %s", why);
+    r->rk = kc_client_new(RD_KAFKA_CONSUMER, rk_conf, conf->credentials, &r->health, err);
+    if (!r->rk)
         goto fail;
-    }
     if (r->group_id)
         rd_kafka_poll_set_consumer(r->rk);
     r->queue =
@@ -96,8 +92,7 @@ void kc_reader_close(struct kc_reader *r)
     leave_topic(r);
     if (r->queue)
         rd_kafka_queue_destroy(r->queue);
-    if (r->rk)
-        rd_kafka_destroy_flags(r->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    kc_client_free(r->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     kc_health_deinit(&r->health);
     free(r->group_id);
     free(r->turns);

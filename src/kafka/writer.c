@@ -136,7 +136,6 @@ static rd_kafka_conf_t *build_conf(const struct kc_writer_conf *conf, struct kc_
 bool kc_writer_open(struct kc_writer **out, const struct kc_writer_conf *conf,
                     struct kc_error *err)
 {
-    char why[512];
     struct kc_writer *w = kc_new0(struct kc_writer);
     w->reported = conf->reported;
     kc_health_init(&w->health);
@@ -146,12 +145,9 @@ bool kc_writer_open(struct kc_writer **out, const struct kc_writer_conf *conf,
     rd_kafka_conf_t *rk_conf = build_conf(conf, &w->health, err);
     if (!rk_conf)
         goto fail; /* err already names the property */
-    w->rk = rd_kafka_new(RD_KAFKA_PRODUCER, rk_conf, why, sizeof(why));
-    if (!w->rk) {
-        rd_kafka_conf_destroy(rk_conf);
-        kc_error_set(err, KC_CONFIG, rd_kafka_last_error(), "librdkafka: %s", why);
+    w->rk = kc_client_new(RD_KAFKA_PRODUCER, rk_conf, conf->credentials, &w->health, err);
+    if (!w->rk)
         goto fail;
-    }
     kc_thread_start(&w->thread, "kc-reports", run_reports, w);
     *out = w;
     return true;
@@ -278,7 +274,7 @@ void kc_writer_close(struct kc_writer *w)
         return;
     atomic_store(&w->is_closing, true);
     pthread_join(w->thread, NULL);
-    rd_kafka_destroy(w->rk);
+    kc_client_free(w->rk, 0);
     kc_health_deinit(&w->health);
     pthread_cond_destroy(&w->room);
     pthread_mutex_destroy(&w->lock);

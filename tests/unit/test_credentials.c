@@ -196,7 +196,7 @@ static void a_mechanism_is_understood_in_its_spellings(void **state)
         kc_credentials_free(&c);
     }
     assert_refused("{" ALICE ", 'mechanism': 'md5'}",
-                   "must be one of scram-sha-512, scram-sha-256, plain, none");
+                   "must be one of scram-sha-512, scram-sha-256, plain, oauthbearer, none");
 }
 
 static void who_signs_in_needs_a_name_and_a_password(void **state)

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+/* token.c
+ *
+ * Threads    source   one per account: asks, waits, gives out
+ *            http     the HTTP client's: hands the answer over
+ *            others   clients that come and go
+ * Locks      all.lock before source.lock; neither is held while the token server is waited for
+ */
+#include "kafka/token.h"
+
+#include "base/alloc.h"
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sync.h"
+#include "kafka/library.h"
+#include "kafka/token_answer.h"
+#include "net/digest.h"
+#include "net/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_MS         10000
+#define ANSWER_BYTES   65536
+#define RETRY_MS       500 /* doubled up to … */
+#define RETRY_MAX_MS   30000
+#define WAIT_MS        60000 /* looked around even where nobody said anything */
+#define EXTENSIONS_MAX 32
+
+struct member {
+    struct member *next;
+    rd_kafka_t *rk;
+    struct kc_health *health;
+};
+
+/* What makes two accounts the same. */
+struct account {
+    char *url, *id, *secret, *scope, *extensions, *ca, *ca_file;
+};
+
+struct source {
+    struct source *next;
+    struct account account;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t changed;
+    struct member *members;
+    struct kc_token token; /* text NULL: none yet */
+    int64_t expires_wall_ms;
+    bool is_stopping;
+    bool is_answered; /* what the http thread brought: */
+    int status;
+    struct kc_error error;
+    struct kc_buf body;
+};
+
+/* Shared by the whole process: that is what they are for. */
+static struct {
+    pthread_mutex_t lock;
+    struct source *sources;
+    struct kc_http *http;
+    const char *const *allow;
+} all = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* --- giving out --- */
+
+/* "a=1, b=2" as name, value, name, value; the array points into text, which is changed. */
+static size_t split_extensions(char *text, const char *pairs[2 * EXTENSIONS_MAX])
+{
+    size_t count = 0;
+    for (char *p = text; p && *p && count < 2 * EXTENSIONS_MAX;) {
+        size_t len = strcspn(p, ",\r\n");
+        char *next = p + len + (p[len] != '\0');
+        p[len] = '\0';
+        p += strspn(p, " \t");
+        char *equals = strchr(p, '=');
+        if (equals) {
+            *equals = '\0';
+            pairs[count++] = p;
+            pairs[count++] = equals + 1;
+        }
+        p = next;
+    }
+    return count;
+}
+
+static void give(struct source *s, const struct member *m) /* needs s->lock */
+{
+    char why[256];
+    const char *pairs[2 * EXTENSIONS_MAX];
+    char *extensions = kc_strdup(s->account.extensions);
+    size_t count = split_extensions(extensions, pairs);
+    if (s->token.text &&
+        rd_kafka_oauthbearer_set_token(m->rk, s->token.text, s->expires_wall_ms, s->account.id,
+                                       pairs, count, why, sizeof(why)) != 0) {
+        struct kc_error err = { 0 };
+        kc_error_set(&err, KC_AUTH, 0, "the token cannot be used: %s", why);
+        kc_health_note(m->health, &err);
+    }
+    free(extensions);
+}
+
+static void give_all(struct source *s)
+{
+    pthread_mutex_lock(&s->lock);
+    for (const struct member *m = s->members; m; m = m->next)
+        give(s, m);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void tell_all(struct source *s, const struct kc_error *err)
+{
+    pthread_mutex_lock(&s->lock);
+    for (const struct member *m = s->members; m; m = m->next)
+        kc_health_note(m->health, err);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* --- asking --- */
+
+static void on_answer(void *arg, const struct kc_http_answer *answer)
+{
+    struct source *s = arg;
+    pthread_mutex_lock(&s->lock);
+    s->is_answered = true;
+    s->status = answer->status;
+    s->error = answer->error;
+    kc_buf_clear(&s->body);
+    (void)kc_buf_text(&s->body, answer->body);
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* RFC 6749, 2.3.1: both are form-encoded before they are put together. */
+static void print_authorization(const struct account *a, struct kc_buf *out)
+{
+    struct kc_buf pair;
+    kc_buf_init(&pair, KC_BUF_UNBOUNDED);
+    kc_form_encode(&pair, a->id);
+    kc_buf_puts(&pair, ":");
+    kc_form_encode(&pair, a->secret);
+    kc_buf_puts(out, "Authorization: Basic ");
+    kc_base64_encode(out, pair.data, pair.len);
+    kc_buf_append(out, "", 1);
+    explicit_bzero(pair.data, pair.len);
+    kc_buf_deinit(&pair);
+}
+
+static bool send_question(struct source *s, bool with_own_ca, struct kc_error *err)
+{
+    struct kc_buf authorization, body;
+    kc_buf_init(&authorization, KC_BUF_UNBOUNDED);
+    kc_buf_init(&body, KC_BUF_UNBOUNDED);
+    print_authorization(&s->account, &authorization);
+    kc_buf_puts(&body, "grant_type=client_credentials");
+    if (s->account.scope) {
+        kc_buf_puts(&body, "&scope=");
+        kc_form_encode(&body, s->account.scope);
+    }
+    const char *const headers[] = { "Content-Type: application/x-www-form-urlencoded",
+                                    "Accept: application/json", authorization.data, NULL };
+    const struct kc_http_request request = {
+        .method = "POST",
+        .url = s->account.url,
+        .headers = headers,
+        .body = kc_buf_peek(&body),
+        .timeout_ms = ASK_MS,
+        .answer_max_bytes = ANSWER_BYTES,
+        .ca = with_own_ca ? kc_text(s->account.ca) : KC_NO_TEXT,
+        .ca_file = with_own_ca ? s->account.ca_file : NULL,
+        .done = on_answer,
+        .arg = s,
+    };
+    bool ok = kc_http_send(all.http, &request, err);
+    explicit_bzero(authorization.data, authorization.len);
+    kc_buf_deinit(&authorization);
+    kc_buf_deinit(&body);
+    return ok;
+}
+
+/* Waits for the answer, or until we are to stop: then there is an answer too, since the request
+ * was cancelled. */
+static bool ask_once(struct source *s, bool with_own_ca, struct kc_error *err)
+{
+    pthread_mutex_lock(&s->lock); /* so that a stop comes before the question or cancels it */
+    s->is_answered = false;
+    if (s->is_stopping)
+        kc_error_set(err, KC_STOPPED, 0, "nobody wants a token any more");
+    if (s->is_stopping || !send_question(s, with_own_ca, err)) {
+        pthread_mutex_unlock(&s->lock);
+        return false;
+    }
+    while (!s->is_answered)
+        kc_cond_wait(&s->changed, &s->lock, WAIT_MS);
+    if (s->error.code != KC_NONE)
+        *err = s->error;
+    pthread_mutex_unlock(&s->lock);
+    return err->code == KC_NONE;
+}
+
+static bool read_answer(struct source *s, struct kc_token *token, struct kc_error *err)
+{
+    if (s->status == 200)
+        return kc_token_read(token, kc_buf_peek(&s->body), kc_wall_ms(), err);
+    bool is_refusal = s->status == 400 || s->status == 401 || s->status == 403;
+    kc_error_set(err, is_refusal ? KC_AUTH : KC_BAD_ANSWER, s->status,
+                 "the token server answered with HTTP %d%s", s->status,
+                 is_refusal ? "; check username (client id), password (client secret) and scope"
+                            : "");
+    kc_token_explain(kc_buf_peek(&s->body), err);
+    return false;
+}
+
+/* The token server's certificate may be signed by the authority that signed the brokers', or by
+ * a public one: both are trusted. */
+static bool ask(struct source *s, struct kc_token *token, struct kc_error *err)
+{
+    bool has_own_ca = s->account.ca || s->account.ca_file;
+    bool ok = ask_once(s, has_own_ca, err);
+    if (!ok && has_own_ca && err->code == KC_UNTRUSTED) {
+        struct kc_error first = *err;
+        kc_error_clear(err);
+        ok = ask_once(s, false, err);
+        if (!ok && err->code == KC_UNTRUSTED)
+            *err = first;
+    }
+    ok = ok && read_answer(s, token, err);
+    if (!ok)
+        kc_error_wrap(err, "ask for an access token");
+    return ok;
+}
+
+/* --- the source's thread --- */
+
+static int jittered(int ms)
+{
+    uint16_t dice;
+    kc_random_bytes(&dice, sizeof(dice));
+    return ms / 2 + (int)((int64_t)ms / 2 * dice / UINT16_MAX);
+}
+
+static int renew(struct source *s, int *retry_ms)
+{
+    struct kc_error err = { 0 };
+    struct kc_token token;
+    if (!ask(s, &token, &err)) {
+        int wait_ms = jittered(*retry_ms);
+        if (err.code != KC_STOPPED)
+            tell_all(s, &err);
+        *retry_ms = *retry_ms * 2 < RETRY_MAX_MS ? *retry_ms * 2 : RETRY_MAX_MS;
+        return wait_ms;
+    }
+    pthread_mutex_lock(&s->lock);
+    if (s->token.text)
+        explicit_bzero(s->token.text, strlen(s->token.text));
+    free(s->token.text);
+    s->token = token;
+    s->expires_wall_ms = kc_wall_ms() + token.life_ms;
+    pthread_mutex_unlock(&s->lock);
+    give_all(s);
+    kc_log(KC_DEBUG, "token_renewed", KC_I("life_ms", token.life_ms));
+    *retry_ms = RETRY_MS;
+    return (int)(token.life_ms / 5 * 4);
+}
+
+static void *run(void *arg)
+{
+    struct source *s = arg;
+    int retry_ms = RETRY_MS;
+    int64_t due_ms = kc_now_ms();
+    pthread_mutex_lock(&s->lock);
+    while (!s->is_stopping) {
+        int wait_ms = kc_ms_until(due_ms, WAIT_MS);
+        if (wait_ms > 0) {
+            kc_cond_wait(&s->changed, &s->lock, wait_ms);
+            continue;
+        }
+        pthread_mutex_unlock(&s->lock);
+        due_ms = renew(s, &retry_ms) + kc_now_ms();
+        pthread_mutex_lock(&s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* --- sources come and go --- */
+
+void kc_kafka_allow_token_servers(const char *const *allow)
+{
+    pthread_mutex_lock(&all.lock);
+    all.allow = allow;
+    pthread_mutex_unlock(&all.lock);
+}
+
+const char *const *kc_kafka_allowed_token_servers(void)
+{
+    pthread_mutex_lock(&all.lock);
+    const char *const *allow = all.allow;
+    pthread_mutex_unlock(&all.lock);
+    return allow;
+}
+
+static void account_copy(struct account *a, const struct kc_credentials *c)
+{
+    *a = (struct account){ kc_strdup(c->token_url),          kc_strdup(c->username),
+                           kc_strdup(c->password),           kc_strdup(c->scope),
+                           kc_strdup(c->oauth_extensions),   kc_strdup(c->ca_certificate),
+                           kc_strdup(c->ca_certificate_file) };
+}
+
+static void account_free(struct account *a)
+{
+    explicit_bzero(a->secret, strlen(a->secret));
+    free(a->url);
+    free(a->id);
+    free(a->secret);
+    free(a->scope);
+    free(a->extensions);
+    free(a->ca);
+    free(a->ca_file);
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_account(const struct account *a, const struct kc_credentials *c)
+{
+    return same(a->url, c->token_url) && same(a->id, c->username) &&
+           same(a->secret, c->password) && same(a->scope, c->scope) &&
+           same(a->extensions, c->oauth_extensions) && same(a->ca, c->ca_certificate) &&
+           same(a->ca_file, c->ca_certificate_file);
+}
+
+static struct source *source_for(const struct kc_credentials *c) /* needs all.lock */
+{
+    for (struct source *s = all.sources; s; s = s->next) {
+        if (is_account(&s->account, c))
+            return s;
+    }
+    struct source *s = kc_new0(struct source);
+    account_copy(&s->account, c);
+    pthread_mutex_init(&s->lock, NULL);
+    kc_cond_init(&s->changed);
+    kc_buf_init(&s->body, ANSWER_BYTES);
+    s->next = all.sources;
+    all.sources = s;
+    return s;
+}
+
+static void source_end(struct source *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->is_stopping = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    kc_http_cancel(all.http, s);
+    pthread_join(s->thread, NULL);
+    account_free(&s->account);
+    if (s->token.text)
+        explicit_bzero(s->token.text, strlen(s->token.text));
+    free(s->token.text);
+    kc_buf_deinit(&s->body);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+bool kc_token_join(rd_kafka_t *rk, const struct kc_credentials *c, struct kc_health *health,
+                   struct kc_error *err)
+{
+    pthread_mutex_lock(&all.lock);
+    const struct kc_http_conf conf = { .allow = all.allow };
+    if (!all.http && !kc_http_open(&all.http, &conf, err)) {
+        pthread_mutex_unlock(&all.lock);
+        return false;
+    }
+    struct source *s = source_for(c);
+    struct member *m = kc_new0(struct member);
+    m->rk = rk;
+    m->health = health;
+    pthread_mutex_lock(&s->lock);
+    bool is_first = !s->members;
+    m->next = s->members;
+    s->members = m;
+    give(s, m);
+    pthread_mutex_unlock(&s->lock);
+    if (is_first)
+        kc_thread_start(&s->thread, "kc-token", run, s);
+    pthread_mutex_unlock(&all.lock);
+    return true;
+}
+
+/* True when it was a member. */
+static bool remove_member(struct source *s, rd_kafka_t *rk)
+{
+    struct member *gone = NULL;
+    pthread_mutex_lock(&s->lock);
+    for (struct member **at = &s->members; *at; at = &(*at)->next) {
+        if ((*at)->rk == rk) {
+            gone = *at;
+            *at = gone->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    free(gone);
+    return gone != NULL;
+}
+
+void kc_token_leave(rd_kafka_t *rk)
+{
+    pthread_mutex_lock(&all.lock);
+    for (struct source **at = &all.sources; *at; at = &(*at)->next) {
+        struct source *s = *at;
+        if (!remove_member(s, rk))
+            continue;
+        if (!s->members) {
+            *at = s->next;
+            source_end(s);
+        }
+        break;
+    }
+    struct kc_http *unused = all.sources ? NULL : all.http;
+    if (unused)
+        all.http = NULL;
+    kc_http_close(unused);
+    pthread_mutex_unlock(&all.lock);
+}
