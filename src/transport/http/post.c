@@ -165,11 +165,14 @@ static void join_faults(const struct kc_post *post, struct kc_buf *out)
 
 static void answer_problem(struct kc_post *post, const struct part *failed)
 {
+    struct kc_text only = kc_buf_peek(&failed->details);
     struct kc_buf details;
     kc_buf_init(&details, KC_BUF_UNBOUNDED);
     if (post->count == 1) {
-        kc_buf_text(&details, kc_buf_peek(&failed->details));
-    } else if (is_only_input(post)) {
+        kc_exchange_problem(post->conf.exchange, 0, failed->err, only);
+        return;
+    }
+    if (is_only_input(post)) {
         join_faults(post, &details);
     } else {
         kc_buf_puts(&details, "[");
@@ -247,7 +250,8 @@ static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc
         return;
     p->err = kc_new0(struct kc_error);
     *p->err = *err;
-    kc_buf_text(&p->details, details);
+    if (details.p)
+        kc_buf_text(&p->details, details);
 }
 
 static void say_end(struct kc_outlet *o)
