@@ -46,7 +46,7 @@ static struct sockaddr_in parse(const char *base)
     return at;
 }
 
-struct raw *raw_open_from(const char *base, const char *address)
+static struct raw *open_raw(const char *base, const char *address, int buffer)
 {
     struct sockaddr_in to = parse(base), from = { .sin_family = AF_INET };
     struct raw *r = calloc(1, sizeof(*r));
@@ -62,6 +62,8 @@ struct raw *raw_open_from(const char *base, const char *address)
     if (address && (inet_pton(AF_INET, address, &from.sin_addr) != 1 ||
                     bind(r->fd, (struct sockaddr *)&from, sizeof(from)) != 0))
         fail_test("from %s: %s", address, strerror(errno));
+    if (buffer > 0)
+        setsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
     if (connect(r->fd, (struct sockaddr *)&to, sizeof(to)) != 0)
         fail_test("connect to %s: %s", base, strerror(errno));
     int one = 1;
@@ -70,9 +72,19 @@ struct raw *raw_open_from(const char *base, const char *address)
     return r;
 }
 
+struct raw *raw_open_from(const char *base, const char *address)
+{
+    return open_raw(base, address, 0);
+}
+
 struct raw *raw_open(const char *base)
 {
-    return raw_open_from(base, NULL);
+    return open_raw(base, NULL, 0);
+}
+
+struct raw *raw_open_slow(const char *base)
+{
+    return open_raw(base, NULL, 1); /* rounded up to the least there is */
 }
 
 void raw_free(struct raw *r)
@@ -198,6 +210,19 @@ bool raw_send(struct raw *r, const void *bytes, size_t size, int wait_ms)
             fail_raw(r, "the peer does not take what is sent");
     }
     return done == size;
+}
+
+size_t raw_stuff(struct raw *r, const void *bytes, size_t size, int settle_ms)
+{
+    size_t done = 0;
+    struct pollfd fd = { .fd = r->fd, .events = POLLOUT };
+    while (done < size && poll(&fd, 1, settle_ms) > 0) {
+        ssize_t n = send(r->fd, (const char *)bytes + done, size - done, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            break;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return done;
 }
 
 bool raw_say(struct raw *r, const char *format, ...)

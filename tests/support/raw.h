@@ -19,6 +19,8 @@ struct raw; /* opaque; one connection */
 struct raw *raw_open(const char *base); /* "http://127.0.0.1:PORT" or "127.0.0.1:PORT" */
 /* From another loopback address, such as "127.0.0.2": another client to the server. */
 struct raw *raw_open_from(const char *base, const char *address);
+/* With a receive buffer as small as there is: soon full when nobody reads. */
+struct raw *raw_open_slow(const char *base);
 void raw_free(struct raw *r);   /* NULL is fine */
 int raw_free_all(void **state); /* http_free_all() too; live_test() does both */
 
@@ -26,6 +28,10 @@ int raw_free_all(void **state); /* http_free_all() too; live_test() does both */
  * sent; fails at the deadline. What comes meanwhile is kept for raw_answer(). */
 bool raw_send(struct raw *r, const void *bytes, size_t size, int wait_ms);
 bool raw_say(struct raw *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Sends without reading anything until the peer has taken nothing for settle_ms, or all.
+ * Returns the bytes taken. */
+size_t raw_stuff(struct raw *r, const void *bytes, size_t size, int settle_ms);
 
 /* Sends `bytes`, again and again, one byte every pace_ms, until the peer closes, an answer
  * begins, or wait_ms are over. Returns the milliseconds it went on. */
