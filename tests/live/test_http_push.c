@@ -1,0 +1,655 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_http_push.c - records pushed to a callback, on Apache Kafka: what a request is, in which
+ * order they come, and what follows from each answer. */
+#include "support/component.h"
+#include "support/http.h"
+#include "support/serve.h"
+#include "support/stub.h"
+#include "support/tally.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#define SUBSCRIPTIONS "/v1/triggers/consume/subscriptions"
+#define SECRET        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+static struct serve *server;
+
+static int setup(void **state)
+{
+    if (live_setup(state))
+        return -1;
+    server = serve_start(ARGS(no_sign_in()), NULL);
+    serve_keep(server);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    serve_free(server);
+    return live_teardown(state);
+}
+
+static int tidy(void **state)
+{
+    http_free_all(state);
+    stub_stop_all(state);
+    return live_tidy(state);
+}
+
+/* --- Subscribing --- */
+
+struct push {
+    struct stub *stub;
+    const char *topic, *group;
+    char id[64];
+    char path[160]; /* of the subscription */
+};
+
+static void subscribe_at(struct serve *s, struct push *p, const char *config, const char *more)
+{
+    char body[2048];
+    snprintf(body, sizeof(body),
+             "{\"id\":\"%s\",\"config\":{\"topic\":\"%s\",\"groupId\":\"%s\","
+             "\"startFrom\":\"earliest\"%s},\"callbackUrl\":\"%s\"%s}",
+             p->id, p->topic, p->group, config, stub_url(p->stub, "/hook"), more);
+    struct http_answer *a = http_post(s->base, SUBSCRIPTIONS, NULL, json(body));
+    assert_http(a, 201);
+    snprintf(p->path, sizeof(p->path), SUBSCRIPTIONS "/%s", p->id);
+    assert_header(a, "Location", p->path);
+    http_answer_free(a);
+}
+
+static struct push prepare(int partitions)
+{
+    struct push p = { .stub = stub_start(NULL) };
+    p.topic = witness_new_topic(witness, partitions, NULL);
+    p.group = witness_fresh_name(witness, "pushing");
+    snprintf(p.id, sizeof(p.id), "%.60s", p.topic);
+    return p;
+}
+
+/* config and more: further members, JSON with ', each after a comma. */
+static struct push subscribe(int partitions, const char *config, const char *more)
+{
+    struct push p = prepare(partitions);
+    subscribe_at(server, &p, config, more);
+    return p;
+}
+
+static json_t *show(const struct push *p)
+{
+    struct http_answer *a = http_get(server->base, p->path, NULL);
+    assert_http(a, 200);
+    json_t *shown = json_incref(a->json);
+    http_answer_free(a);
+    return shown;
+}
+
+static void wait_for_state(const struct push *p, const char *state)
+{
+    int64_t deadline = now_ms() + WAIT_MS;
+    for (;;) {
+        json_t *shown = show(p);
+        bool is_it = strcmp(event_str(shown, "state"), state) == 0;
+        if (!is_it && now_ms() > deadline)
+            fail_msg("not %s: %s", state, json_dumps(shown, 0));
+        json_decref(shown);
+        if (is_it)
+            return;
+        usleep(20000);
+    }
+}
+
+static void order(const struct push *p, const char *what)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/%s", p->path, what);
+    struct http_answer *a = http_post(server->base, path, NULL, "");
+    assert_http(a, 200);
+    http_answer_free(a);
+}
+
+static void unsubscribe(const struct push *p)
+{
+    struct http_answer *a = http_delete(server->base, p->path, NULL);
+    assert_http(a, 204);
+    http_answer_free(a);
+}
+
+static void write_one(const struct push *p, const char *value)
+{
+    struct witness_record record = witness_text("key", value, 0);
+    witness_write(witness, p->topic, &record);
+}
+
+static json_t *body_of(const struct stub_request *r)
+{
+    json_t *body = json_loadb(r->body, r->body_len, 0, NULL);
+    assert_non_null(body);
+    return body;
+}
+
+static void assert_same_request(const struct stub_request *a, const struct stub_request *b)
+{
+    assert_int_equal(a->body_len, b->body_len);
+    assert_memory_equal(a->body, b->body, a->body_len);
+    assert_string_equal(stub_header(a, "webhook-id"), stub_header(b, "webhook-id"));
+    assert_string_equal(stub_header(a, "Idempotency-Key"), stub_header(b, "Idempotency-Key"));
+}
+
+/* --- What a request is --- */
+
+/* HMAC-SHA256 over "ID.TIMESTAMP.BODY" with the bytes that the secret's base64 stands for, as
+ * receivers compute it. */
+static void assert_signed(const struct stub_request *r, const char *secret)
+{
+    unsigned char key[128], digest[EVP_MAX_MD_SIZE], text[256];
+    const char *base64 = secret + strlen("whsec_");
+    int key_len = EVP_DecodeBlock(key, (const unsigned char *)base64, (int)strlen(base64));
+    for (size_t i = strlen(base64); base64[i - 1] == '='; i--)
+        key_len--;
+    char *signed_text = NULL;
+    size_t size = 0;
+    unsigned int digest_len = 0;
+    FILE *memory = open_memstream(&signed_text, &size);
+    fprintf(memory, "%s.%s.", stub_header(r, "webhook-id"),
+            stub_header(r, "webhook-timestamp"));
+    fwrite(r->body, 1, r->body_len, memory);
+    fclose(memory);
+    HMAC(EVP_sha256(), key, key_len, (unsigned char *)signed_text, size, digest, &digest_len);
+    EVP_EncodeBlock(text, digest, (int)digest_len);
+    const char *signature = stub_header(r, "webhook-signature");
+    assert_non_null(signature);
+    assert_memory_equal(signature, "v1,", 3);
+    assert_string_equal(signature + 3, (char *)text);
+    free(signed_text);
+}
+
+static void a_request_has_records_a_key_and_a_signature(void **state)
+{
+    (void)state;
+    struct push p = subscribe(1, "", ",'secret':'" SECRET "'");
+    write_one(&p, "one");
+    const struct stub_request *r = stub_wait(p.stub, 0, WAIT_MS);
+    char key[300];
+    snprintf(key, sizeof(key), "%s-0-0-0", p.topic);
+    assert_string_equal(r->method, "POST");
+    assert_string_equal(r->path, "/hook");
+    assert_string_equal(stub_header(r, "Content-Type"), "application/json");
+    assert_string_equal(stub_header(r, "webhook-id"), key);
+    assert_string_equal(stub_header(r, "Idempotency-Key"), key);
+    long long age =
+        (long long)time(NULL) - strtoll(stub_header(r, "webhook-timestamp"), NULL, 10);
+    assert_in_range(age + 5, 0, 10);
+    assert_signed(r, SECRET);
+    json_t *body = body_of(r);
+    assert_event_str(body, "messages.0.key", "key");
+    assert_event_str(body, "messages.0.value", "one");
+    assert_event_str(body, "messages.0.partition", "0");
+    assert_int_equal(event_int(body, "messages.0.offset"), 0);
+    json_decref(body);
+
+    /* The body is one that produce takes. */
+    char path[300];
+    snprintf(path, sizeof(path), "/v1/actions/produce?topic=%s", p.topic);
+    assert_http(http_post(server->base, path, NULL, r->body), 200);
+    unsubscribe(&p);
+}
+
+static void without_a_secret_nothing_is_signed(void **state)
+{
+    (void)state;
+    struct push p = subscribe(1, "", "");
+    write_one(&p, "one");
+    assert_null(stub_header(stub_wait(p.stub, 0, WAIT_MS), "webhook-signature"));
+    unsubscribe(&p);
+}
+
+static void cloudevents_come_in_a_batch(void **state)
+{
+    (void)state;
+    struct push p = prepare(2);
+    struct witness_record text = witness_text("k1", "{\"a\":1}", 1),
+                          bytes = witness_text("\xff", "\x80\x81", 1),
+                          nothing = witness_text(NULL, NULL, 1);
+    text.timestamp = 1700000000123;
+    text.headers[0] = (struct witness_header){ "traceparent", "00-aa-bb-01", 11 };
+    text.headers[1] = (struct witness_header){ "Not-Fit", "x", 1 };
+    text.headers[2] = (struct witness_header){ "id", "x", 1 };
+    text.header_count = 3;
+    witness_write(witness, p.topic, &text);
+    witness_write(witness, p.topic, &bytes);
+    witness_write(witness, p.topic, &nothing);
+    subscribe_at(server, &p, ",'valueEncoding':'json'", ",'format':'cloudevents'");
+    const struct stub_request *r = stub_wait(p.stub, 0, WAIT_MS);
+    assert_string_equal(stub_header(r, "Content-Type"), "application/cloudevents-batch+json");
+    json_t *events = json_loads(r->body, 0, NULL);
+    assert_int_equal(json_array_size(events), 3);
+    char expected[600];
+    snprintf(expected, sizeof(expected), "%s-1-0", p.topic);
+    assert_event_str(events, "0.id", expected);
+    snprintf(expected, sizeof(expected), "/kafka/%s/1", p.topic);
+    assert_event_str(events, "0.source", expected);
+    assert_event_str(events, "0.specversion", "1.0");
+    assert_event_str(events, "0.type", "kafka-component.record.v1");
+    assert_event_str(events, "0.time", "2023-11-14T22:13:20.123Z");
+    assert_event_str(events, "0.partitionkey", "k1");
+    assert_event_str(events, "0.traceparent", "00-aa-bb-01");
+    assert_null(event_at(events, "0.Not-Fit"));
+    assert_event_str(events, "0.datacontenttype", "application/json");
+    assert_json(events, "0.data", "{\"a\":1}");
+    assert_event_str(events, "0.kafkaoffset", "0");
+    assert_int_equal(event_int(events, "0.kafkapartition"), 1);
+    assert_event_str(events, "1.data_base64", "gIE=");
+    assert_event_str(events, "1.datacontenttype", "application/octet-stream");
+    assert_event_str(events, "1.partitionkey", "/w==");
+    assert_event_str(events, "1.keyencoding", "base64");
+    assert_null(event_at(events, "2.data"));
+    assert_null(event_at(events, "2.data_base64"));
+    assert_null(event_at(events, "2.partitionkey"));
+    json_decref(events);
+    unsubscribe(&p);
+}
+
+/* --- Order --- */
+
+enum {
+    PARTITIONS = 4
+};
+
+struct watch {
+    pthread_mutex_t lock;
+    int open[PARTITIONS], open_in_all;
+    int most[PARTITIONS], most_in_all;
+};
+
+static int partition_of(const struct stub_request *r)
+{
+    json_t *body = body_of(r);
+    int partition = atoi(event_str(body, "messages.0.partition"));
+    json_decref(body);
+    return partition;
+}
+
+/* Runs while a request waits for its answer, so it sees those that wait at the same time. */
+static bool watch_overlap(void *arg, const struct stub_request *r, struct stub_answer *answer)
+{
+    struct watch *w = arg;
+    int p = partition_of(r);
+    pthread_mutex_lock(&w->lock);
+    w->open[p]++;
+    w->open_in_all++;
+    w->most[p] = w->open[p] > w->most[p] ? w->open[p] : w->most[p];
+    w->most_in_all = w->open_in_all > w->most_in_all ? w->open_in_all : w->most_in_all;
+    pthread_mutex_unlock(&w->lock);
+    usleep(20000);
+    pthread_mutex_lock(&w->lock);
+    w->open[p]--;
+    w->open_in_all--;
+    pthread_mutex_unlock(&w->lock);
+    answer->status = 204;
+    return true;
+}
+
+/* Adds a request's records; each partition's offsets must go on where they stood. */
+static void take_in_order(struct tally *tally, const struct stub_request *r, int64_t *next)
+{
+    size_t i;
+    json_t *body = body_of(r), *record;
+    json_array_foreach(event_at(body, "messages"), i, record)
+    {
+        int p = atoi(event_str(record, "partition"));
+        assert_int_equal(event_int(record, "offset"), next[p]);
+        next[p]++;
+        tally_add(tally, strtoll(event_str(record, "value"), NULL, 10));
+    }
+    json_decref(body);
+}
+
+static void order_stays_with_one_request_a_partition(void **state)
+{
+    (void)state;
+    const int64_t records = 8000;
+    struct watch watch = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    struct push p = prepare(PARTITIONS);
+    stub_decide(p.stub, watch_overlap, &watch);
+    witness_write_numbers(witness, p.topic, PARTITIONS, 0, records);
+    subscribe_at(server, &p, "", "");
+
+    struct tally tally;
+    int64_t next[PARTITIONS] = { 0 };
+    tally_init(&tally, records);
+    for (size_t i = 0; tally.different < records; i++)
+        take_in_order(&tally, stub_wait(p.stub, i, WAIT_MS), next);
+    assert_int_equal(tally.again, 0);
+    for (int i = 0; i < PARTITIONS; i++)
+        assert_int_equal(watch.most[i], 1);
+    assert_true(watch.most_in_all > 1);
+
+    unsubscribe(&p);
+    for (int i = 0; i < PARTITIONS; i++)
+        assert_int_equal(witness_committed(witness, p.group, p.topic, i), records / PARTITIONS);
+    stub_decide(p.stub, NULL, NULL);
+    tally_deinit(&tally);
+}
+
+/* --- What follows from an answer --- */
+
+static void retry_after_in_seconds_is_kept(void **state)
+{
+    (void)state;
+    struct push p = prepare(1);
+    stub_next(p.stub,
+              &(struct stub_answer){ .status = 429, .headers = ARGS("Retry-After: 2") });
+    subscribe_at(server, &p, "", "");
+    write_one(&p, "one");
+    const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS),
+                              *second = stub_wait(p.stub, 1, WAIT_MS);
+    assert_in_range(second->at_ms - first->at_ms, 1900, 4000);
+    assert_same_request(first, second);
+    unsubscribe(&p);
+}
+
+static void retry_after_as_a_date_is_kept(void **state)
+{
+    (void)state;
+    struct push p = prepare(1);
+    char date[80];
+    time_t then = time(NULL) + 6;
+    struct tm tm;
+    strftime(date, sizeof(date), "Retry-After: %a, %d %b %Y %H:%M:%S GMT",
+             gmtime_r(&then, &tm));
+    stub_next(p.stub, &(struct stub_answer){ .status = 503, .headers = ARGS(date) });
+    subscribe_at(server, &p, "", "");
+    write_one(&p, "one");
+    const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS),
+                              *second = stub_wait(p.stub, 1, WAIT_MS);
+    assert_same_request(first, second);
+    assert_true(time(NULL) >= then - 1);
+    assert_true(second->at_ms - first->at_ms > 600); /* later than any first back-off */
+    unsubscribe(&p);
+}
+
+static void failures_back_off_with_jitter_and_the_same_bytes(void **state)
+{
+    (void)state;
+    const size_t attempts = 6;
+    struct push p = prepare(1);
+    stub_always(p.stub, &(struct stub_answer){ .status = 500, .body = "out of order" });
+    subscribe_at(server, &p, "", ",'secret':'" SECRET "'");
+    write_one(&p, "one");
+    int64_t longest = 0, bound = 500;
+    const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS), *before = first;
+    for (size_t i = 1; i < attempts; i++, bound *= 2) {
+        const struct stub_request *r = stub_wait(p.stub, i, (int)bound + 5000);
+        int64_t gap = r->at_ms - before->at_ms;
+        assert_same_request(first, r);
+        assert_signed(r, SECRET); /* anew: the timestamp is the attempt's */
+        assert_in_range(gap, 45, bound + 400);
+        longest = gap > longest ? gap : longest;
+        before = r;
+    }
+    assert_true(longest > 500); /* by chance once in 500,000 runs it is not */
+    json_t *shown = show(&p);
+    assert_event_str(shown, "state", "retrying");
+    assert_int_equal(event_int(shown, "lastError.status"), 500);
+    assert_event_str(shown, "lastError.message", "the receiver answered 500: out of order");
+    assert_int_equal(event_int(shown, "counts.records"), 0);
+    json_decref(shown);
+
+    stub_always(p.stub, &(struct stub_answer){ .status = 200 });
+    wait_for_state(&p, "running");
+    unsubscribe(&p);
+    assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 1);
+}
+
+static void a_4xx_pauses_and_a_resume_goes_on_with_the_same_bytes(void **state)
+{
+    (void)state;
+    struct push p = prepare(1);
+    stub_always(p.stub, &(struct stub_answer){ .status = 400, .body = "no\nsuch field" });
+    write_one(&p, "one");
+    write_one(&p, "two");
+    subscribe_at(server, &p, "", "");
+    const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS);
+    wait_for_state(&p, "paused");
+    json_t *shown = show(&p);
+    assert_event_str(shown, "reason", "the receiver answered 400: no such field");
+    assert_int_equal(event_int(shown, "lastError.status"), 400);
+    json_decref(shown);
+    write_one(&p, "three");
+    usleep(700000);
+    assert_int_equal(stub_count(p.stub), 1); /* it really waits */
+    assert_int_equal(witness_committed(witness, p.group, p.topic, 0), -1);
+
+    stub_always(p.stub, &(struct stub_answer){ .status = 204 });
+    order(&p, "resume");
+    assert_same_request(first, stub_wait(p.stub, 1, WAIT_MS));
+    json_t *body = body_of(stub_wait(p.stub, 2, WAIT_MS));
+    assert_event_str(body, "messages.0.value", "three");
+    json_decref(body);
+    wait_for_state(&p, "running");
+    unsubscribe(&p);
+    assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 3);
+}
+
+static void a_redirect_pauses_and_is_not_followed(void **state)
+{
+    (void)state;
+    struct push p = prepare(1);
+    char location[200];
+    snprintf(location, sizeof(location), "Location: %s", stub_url(p.stub, "/elsewhere"));
+    stub_always(p.stub, &(struct stub_answer){ .status = 307, .headers = ARGS(location) });
+    subscribe_at(server, &p, "", "");
+    write_one(&p, "one");
+    wait_for_state(&p, "paused");
+    assert_int_equal(stub_count(p.stub), 1);
+    json_t *shown = show(&p);
+    assert_event_str(shown, "reason", "the receiver answered 307");
+    json_decref(shown);
+    unsubscribe(&p);
+}
+
+static void a_receiver_that_is_too_slow_gets_it_again(void **state)
+{
+    (void)state;
+    struct push p = prepare(1);
+    stub_next(p.stub, &(struct stub_answer){ .never_answers = true });
+    subscribe_at(server, &p, "", ",'timeoutMs':1000");
+    write_one(&p, "one");
+    const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS),
+                              *second = stub_wait(p.stub, 1, WAIT_MS);
+    assert_same_request(first, second);
+    assert_in_range(second->at_ms - first->at_ms, 950, 2500);
+    json_t *shown = show(&p);
+    assert_event_str(shown, "lastError.code", "timeout");
+    json_decref(shown);
+    unsubscribe(&p);
+}
+
+static void a_receiver_that_is_away_gets_all_when_it_is_back(void **state)
+{
+    (void)state;
+    const int64_t records = 3000;
+    struct push p = prepare(PARTITIONS);
+    int port = stub_port(p.stub);
+    subscribe_at(server, &p, "", "");
+    stub_stop(p.stub);
+    witness_write_numbers(witness, p.topic, PARTITIONS, 0, records);
+    wait_for_state(&p, "retrying");
+    json_t *shown = show(&p);
+    assert_event_str(shown, "lastError.code", "unreachable");
+    assert_true(event_int(shown, "lag") >= 0);
+    json_decref(shown);
+
+    p.stub = stub_start(&(struct stub_options){ .port = port });
+    struct tally tally;
+    int64_t next[PARTITIONS] = { 0 };
+    tally_init(&tally, records);
+    for (size_t i = 0; tally.different < records; i++)
+        take_in_order(&tally, stub_wait(p.stub, i, WAIT_MS), next);
+    assert_int_equal(tally.again, 0);
+    tally_deinit(&tally);
+    unsubscribe(&p);
+}
+
+static void what_one_receiver_refuses_does_not_hold_up_another(void **state)
+{
+    (void)state;
+    struct push dead = prepare(1), alive = prepare(1);
+    stub_always(dead.stub, &(struct stub_answer){ .never_answers = true });
+    subscribe_at(server, &dead, "", "");
+    subscribe_at(server, &alive, "", "");
+    write_one(&dead, "one");
+    stub_wait(dead.stub, 0, WAIT_MS);
+    int64_t began = now_ms();
+    write_one(&alive, "one");
+    stub_wait(alive.stub, 0, WAIT_MS);
+    assert_true(now_ms() - began < 5000);
+    unsubscribe(&dead); /* nor does its end wait for an answer longer than it may */
+    unsubscribe(&alive);
+}
+
+static void while_it_waits_the_group_is_kept(void **state)
+{
+    (void)state;
+    struct push p = prepare(1);
+    stub_always(p.stub, &(struct stub_answer){ .status = 500 });
+    subscribe_at(server, &p, ",'sessionTimeoutMs':6000", "");
+    write_one(&p, "one");
+    stub_wait(p.stub, 0, WAIT_MS);
+    usleep(9000000); /* longer than the session */
+    const char *log = serve_log(server);
+    assert_null(strstr(log, "partitions_lost"));
+    stub_always(p.stub, &(struct stub_answer){ .status = 204 });
+    wait_for_state(&p, "running");
+    unsubscribe(&p);
+    assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 1);
+}
+
+/* --- The end --- */
+
+static void a_stop_waits_for_what_is_on_the_wire(void **state)
+{
+    (void)state;
+    struct serve *own = serve_start(ARGS(no_sign_in()), NULL);
+    struct push p = prepare(1);
+    stub_always(p.stub, &(struct stub_answer){ .status = 200, .delay_ms = 1500 });
+    subscribe_at(own, &p, "", "");
+    write_one(&p, "one");
+    stub_wait(p.stub, 0, WAIT_MS);
+    serve_stop(own, 0, WAIT_MS);
+    assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 1);
+}
+
+static void a_stop_does_not_wait_for_a_receiver_that_fails(void **state)
+{
+    (void)state;
+    struct serve *own = serve_start(ARGS(no_sign_in()), NULL);
+    struct push p = prepare(1);
+    stub_always(p.stub, &(struct stub_answer){ .status = 500 });
+    subscribe_at(own, &p, "", "");
+    write_one(&p, "one");
+    stub_wait(p.stub, 2, WAIT_MS);
+    int64_t began = now_ms();
+    serve_stop(own, 0, WAIT_MS);
+    assert_true(now_ms() - began < 3000);
+    assert_int_equal(witness_committed(witness, p.group, p.topic, 0), -1);
+}
+
+/* --- kill -9 --- */
+
+/* Values of requests that the stub has answered or at least got. */
+static void take_all(struct tally *tally, struct stub *stub, size_t *taken)
+{
+    const struct stub_request *r;
+    while ((r = stub_get(stub, *taken))) {
+        size_t i;
+        json_t *body = body_of(r), *record;
+        json_array_foreach(event_at(body, "messages"), i, record)
+            tally_add(tally, strtoll(event_str(record, "value"), NULL, 10));
+        json_decref(body);
+        (*taken)++;
+    }
+}
+
+static void twenty_kills_lose_nothing(void **state)
+{
+    (void)state;
+    enum {
+        KILLS = 20,
+        EACH = 4000
+    };
+    const int64_t records = KILLS * EACH;
+    char folder[] = "/tmp/kc-state-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    struct serve *own = serve_start(ARGS(no_sign_in()), ARGS("--state", folder));
+    struct push p = prepare(PARTITIONS);
+    stub_always(p.stub, &(struct stub_answer){ .status = 204, .delay_ms = 5 });
+    subscribe_at(own, &p, ",'groupInstanceId':'one'", "");
+    struct tally tally;
+    size_t taken = 0;
+    unsigned int seed = (unsigned int)now_ms(), chance = seed;
+    tally_init(&tally, records);
+    for (int i = 0; i < KILLS; i++) {
+        witness_write_numbers(witness, p.topic, PARTITIONS, (int64_t)i * EACH, EACH);
+        size_t before = stub_count(p.stub);
+        stub_wait(p.stub, before + (size_t)(rand_r(&chance) % (EACH / 100 / 2)), WAIT_MS * 2);
+        usleep((useconds_t)(rand_r(&chance) % 20000));
+        serve_kill(own);
+        serve_restart(own);
+        take_all(&tally, p.stub, &taken);
+    }
+    int64_t deadline = now_ms() + 60000;
+    while (tally.different < records && now_ms() < deadline) {
+        take_all(&tally, p.stub, &taken);
+        usleep(20000);
+    }
+    if (tally.different < records)
+        fail_msg("%lld of %lld records were lost (seed %u)",
+                 (long long)(records - tally.different), (long long)records, seed);
+    print_message("push: %d kills, %lld records in %zu requests, 0 lost, %lld came twice "
+                  "(%lld a kill); seed %u\n",
+                  KILLS, (long long)records, taken, (long long)tally.again,
+                  (long long)tally.again / KILLS, seed);
+    serve_stop(own, 0, WAIT_MS);
+    tally_deinit(&tally);
+}
+
+#define push_test(test) cmocka_unit_test_teardown(test, tidy)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        push_test(a_request_has_records_a_key_and_a_signature),
+        push_test(without_a_secret_nothing_is_signed),
+        push_test(cloudevents_come_in_a_batch),
+        push_test(order_stays_with_one_request_a_partition),
+        push_test(retry_after_in_seconds_is_kept),
+        push_test(retry_after_as_a_date_is_kept),
+        push_test(failures_back_off_with_jitter_and_the_same_bytes),
+        push_test(a_4xx_pauses_and_a_resume_goes_on_with_the_same_bytes),
+        push_test(a_redirect_pauses_and_is_not_followed),
+        push_test(a_receiver_that_is_too_slow_gets_it_again),
+        push_test(a_receiver_that_is_away_gets_all_when_it_is_back),
+        push_test(what_one_receiver_refuses_does_not_hold_up_another),
+        push_test(while_it_waits_the_group_is_kept),
+        push_test(a_stop_waits_for_what_is_on_the_wire),
+        push_test(a_stop_does_not_wait_for_a_receiver_that_fails),
+        push_test(twenty_kills_lose_nothing),
+    };
+    return cmocka_run_group_tests_name("live/http_push", tests, setup, teardown);
+}
