@@ -130,7 +130,7 @@ struct call {
 struct kc_poll *kc_poll_new(void)
 {
     struct kc_poll *p = kc_new0(struct kc_poll);
-    p->pool = kc_pool_new();
+    p->pool = kc_pool_new(KC_POLL_IDLE_MS);
     return p;
 }
 

@@ -31,6 +31,7 @@ struct kc_pool {
     pthread_cond_t given;                   /* a client came back, or the end is near */
     struct slot slots[KC_POLL_CLIENTS_MAX]; /* need lock, all but their busy clients */
     uint64_t opened;                        /* needs lock */
+    int idle_ms;
     atomic_bool is_stopping;
     pthread_t reaper;
 };
@@ -120,23 +121,22 @@ static struct slot *choose(struct kc_pool *pool, const struct kc_pool_key *key,
 
 /* --- taking and giving --- */
 
+/* The reader has the slot's own copies: it may need them again while it lives. */
 static bool open_slot(struct kc_pool *pool, struct slot *s, const struct kc_pool_key *key,
                       struct kc_error *err)
 {
-    const struct kc_reader_conf conf = {
-        .credentials = key->credentials,
-        .group_id = key->group_id,
-        .isolation = key->isolation,
-        .is_stopping = &pool->is_stopping,
-    };
     close_slot(s); /* another's, where there was no room */
-    if (!kc_reader_open(&s->client.reader, &conf, err))
-        return false;
     kc_fields_copy(kc_credentials_fields, &s->credentials, key->credentials,
                    sizeof(s->credentials));
     s->group_id = kc_strdup(key->group_id);
     s->isolation = key->isolation;
-    return true;
+    const struct kc_reader_conf conf = {
+        .credentials = &s->credentials,
+        .group_id = s->group_id,
+        .isolation = s->isolation,
+        .is_stopping = &pool->is_stopping,
+    };
+    return kc_reader_open(&s->client.reader, &conf, err);
 }
 
 static struct slot *wait_for_slot(struct kc_pool *pool, const struct kc_pool_key *key,
@@ -197,7 +197,7 @@ static struct slot *due(struct kc_pool *pool)
     int64_t now = kc_now_ms();
     for (size_t i = 0; i < KC_POLL_CLIENTS_MAX; i++) {
         struct slot *s = &pool->slots[i];
-        if (s->is_used && !s->is_busy && now - s->idle_since_ms >= KC_POLL_IDLE_MS) {
+        if (s->is_used && !s->is_busy && now - s->idle_since_ms >= pool->idle_ms) {
             s->is_busy = true;
             return s;
         }
@@ -212,7 +212,8 @@ static void *reap(void *arg)
     while (!atomic_load(&pool->is_stopping)) {
         struct slot *s = due(pool);
         if (!s) {
-            kc_cond_wait(&pool->given, &pool->lock, REAP_MS);
+            kc_cond_wait(&pool->given, &pool->lock,
+                         pool->idle_ms < REAP_MS ? pool->idle_ms : REAP_MS);
             continue;
         }
         pthread_mutex_unlock(&pool->lock);
@@ -224,9 +225,10 @@ static void *reap(void *arg)
     return NULL;
 }
 
-struct kc_pool *kc_pool_new(void)
+struct kc_pool *kc_pool_new(int idle_ms)
 {
     struct kc_pool *pool = kc_new0(struct kc_pool);
+    pool->idle_ms = idle_ms;
     pthread_mutex_init(&pool->lock, NULL);
     kc_cond_init(&pool->given);
     kc_thread_start(&pool->reaper, "kc-poll-reaper", reap, pool);

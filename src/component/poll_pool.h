@@ -12,7 +12,8 @@
 
 struct kc_pool; /* opaque */
 
-struct kc_pool *kc_pool_new(void);
+/* Clients idle for idle_ms are closed. */
+struct kc_pool *kc_pool_new(int idle_ms);
 void kc_pool_stop(struct kc_pool *pool); /* kc_pool_take() gives nothing any more */
 void kc_pool_free(struct kc_pool *pool); /* after all clients were given back */
 

@@ -21,7 +21,7 @@
 struct kc_reader; /* opaque */
 
 struct kc_reader_conf {
-    const struct kc_credentials *credentials; /* borrowed for the call */
+    const struct kc_credentials *credentials; /* borrowed until close */
     const char *group_id;  /* whose committed offsets are asked for and set; NULL: none */
     const char *isolation; /* "read_committed", "read_uncommitted" */
     const atomic_bool *is_stopping; /* borrowed until close */

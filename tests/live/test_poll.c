@@ -368,7 +368,7 @@ static void an_offset_and_a_time_are_places_to_start_from(void **state)
     const char *topic = witness_new_topic(witness, 1, NULL);
     struct kc_poll *pool = kc_poll_new();
     for (int i = 0; i < 10; i++) {
-        char value[8];
+        char value[16];
         snprintf(value, sizeof(value), "%d", i);
         struct witness_record record = witness_text(NULL, value, 0);
         record.timestamp = 1700000000000 + i * 1000;

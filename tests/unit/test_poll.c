@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What poll refuses before it looks for a broker. */
+#include "base/clock.h"
 #include "component/poll.h"
+#include "component/poll_pool.h"
 #include "unit/unit.h"
 
 #define CREDENTIALS                                                                            \
@@ -129,6 +131,106 @@ static void nothing_is_served_after_a_stop(void **state)
     kc_poll_free(NULL);
 }
 
+/* --- The pool --- */
+
+static struct kc_credentials to(char *brokers)
+{
+    return (struct kc_credentials){ .brokers = brokers,
+                                    .mechanism = KC_NO_SIGN_IN,
+                                    .security = KC_PLAINTEXT };
+}
+
+static struct kc_pool_client *take(struct kc_pool *pool, const struct kc_credentials *c,
+                                   const char *group, const char *isolation)
+{
+    struct kc_error err = { 0 };
+    const struct kc_pool_key key = { c, group, isolation };
+    struct kc_pool_client *client = kc_pool_take(pool, &key, NULL, 0, &err);
+    if (!client)
+        assert_error(&err, KC_BUSY, "busy");
+    return client;
+}
+
+static size_t open_clients(struct kc_pool *pool)
+{
+    struct kc_poll_counts counts = { 0 };
+    kc_pool_counts(pool, &counts);
+    return counts.clients;
+}
+
+static void a_client_serves_only_who_has_its_credentials_group_and_isolation(void **state)
+{
+    (void)state;
+    char here[] = "127.0.0.1:1", there[] = "127.0.0.1:2", who[] = "alice";
+    struct kc_credentials c = to(here), other = to(there), named = to(here);
+    named.client_id = who;
+    struct kc_pool *pool = kc_pool_new(60000);
+    struct kc_pool_client *first = take(pool, &c, "g", "read_committed");
+    kc_pool_give(pool, first, true);
+    struct kc_pool_client *differing[] = {
+        take(pool, &other, "g", "read_committed"), take(pool, &named, "g", "read_committed"),
+        take(pool, &c, "h", "read_committed"),     take(pool, &c, NULL, "read_committed"),
+        take(pool, &c, "g", "read_uncommitted"),
+    };
+    for (size_t i = 0; i < COUNT_OF(differing); i++) {
+        assert_non_null(differing[i]);
+        assert_ptr_not_equal(differing[i], first);
+    }
+    assert_ptr_equal(take(pool, &c, "g", "read_committed"), first);
+    for (size_t i = 0; i < COUNT_OF(differing); i++)
+        kc_pool_give(pool, differing[i], true);
+    kc_pool_give(pool, first, true);
+    assert_int_equal(open_clients(pool), 6);
+    kc_pool_free(pool);
+}
+
+static void a_client_that_is_no_good_is_closed_at_once(void **state)
+{
+    (void)state;
+    char here[] = "127.0.0.1:1";
+    struct kc_credentials c = to(here);
+    struct kc_pool *pool = kc_pool_new(60000);
+    kc_pool_give(pool, take(pool, &c, NULL, "read_committed"), false);
+    assert_int_equal(open_clients(pool), 0);
+    kc_pool_free(pool);
+}
+
+static void where_there_is_no_room_the_longest_idle_client_makes_some(void **state)
+{
+    (void)state;
+    char here[] = "127.0.0.1:1", there[] = "127.0.0.1:2";
+    struct kc_credentials c = to(here), other = to(there);
+    struct kc_pool *pool = kc_pool_new(60000);
+    struct kc_pool_client *clients[KC_POLL_CLIENTS_MAX];
+    for (size_t i = 0; i < KC_POLL_CLIENTS_MAX; i++)
+        clients[i] = take(pool, &c, NULL, "read_committed");
+    assert_null(take(pool, &other, NULL, "read_committed")); /* all are busy */
+    kc_pool_give(pool, clients[7], true);
+    struct kc_pool_client *its = take(pool, &other, NULL, "read_committed");
+    assert_ptr_equal(its, clients[7]);
+    assert_int_equal(open_clients(pool), KC_POLL_CLIENTS_MAX);
+    for (size_t i = 0; i < KC_POLL_CLIENTS_MAX; i++)
+        kc_pool_give(pool, clients[i], true);
+    kc_pool_free(pool);
+}
+
+static void an_idle_client_is_closed_after_a_while(void **state)
+{
+    (void)state;
+    char here[] = "127.0.0.1:1";
+    struct kc_credentials c = to(here);
+    struct kc_pool *pool = kc_pool_new(50);
+    struct kc_pool_client *busy = take(pool, &c, "g", "read_committed");
+    kc_pool_give(pool, take(pool, &c, NULL, "read_committed"), true);
+    for (int64_t end_ms = kc_now_ms() + 10000; open_clients(pool) > 1;) {
+        struct timespec pause = { 0, 5000000 };
+        assert_true(kc_now_ms() < end_ms);
+        nanosleep(&pause, NULL);
+    }
+    kc_pool_give(pool, busy, true);
+    kc_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +239,10 @@ int main(void)
         cmocka_unit_test(a_broken_cursor_is_refused_without_a_client),
         cmocka_unit_test(a_streams_cursor_is_not_a_polls),
         cmocka_unit_test(nothing_is_served_after_a_stop),
+        cmocka_unit_test(a_client_serves_only_who_has_its_credentials_group_and_isolation),
+        cmocka_unit_test(a_client_that_is_no_good_is_closed_at_once),
+        cmocka_unit_test(where_there_is_no_room_the_longest_idle_client_makes_some),
+        cmocka_unit_test(an_idle_client_is_closed_after_a_while),
     };
     return cmocka_run_group_tests_name("unit/poll", tests, NULL, NULL);
 }
