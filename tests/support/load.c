@@ -41,7 +41,6 @@ struct load {
     size_t request_size;
     bool is_counting, is_ending;
     int64_t began_us, last_answer_us, drip_began_us, drip_due_us;
-    size_t dripped;
     uint32_t *latencies;
     size_t latency_count, latency_room;
 };
@@ -152,6 +151,7 @@ static void answered(struct load *l, struct client *c)
         refuse(l, "another answer", c->answer);
     else if (l->is_counting)
         note(l, now - c->sent_us);
+    l->result->total += is_well;
     if (!is_well || strcasestr(c->answer, "\r\nConnection: close"))
         hang_up(l, c);
     else if (!l->is_ending)
@@ -194,14 +194,11 @@ static void drip(struct load *l, int64_t now)
     const struct load_options *o = l->options;
     if (o->drippers == 0 || now < l->drip_due_us)
         return;
-    size_t last = strlen(o->drip) - 1;
     for (int i = 0; i < o->drippers; i++) {
         struct client *c = &l->clients[o->clients + i];
-        const char *byte = o->drip + (l->dripped < last ? l->dripped : last);
-        if (c->fd >= 0 && send(c->fd, byte, 1, MSG_NOSIGNAL) < 0)
+        if (c->fd >= 0 && send(c->fd, &o->drip, 1, MSG_NOSIGNAL) < 0)
             drip_cut(l, c);
     }
-    l->dripped++;
     l->drip_due_us += (int64_t)o->drip_pace_ms * 1000;
 }
 
@@ -293,6 +290,11 @@ void load_run(const struct load_options *options, struct load_result *result)
     l.began_us = l.drip_began_us = l.drip_due_us = l.last_answer_us = now_us();
     for (int i = 0; i < options->clients; i++)
         post(&l, &l.clients[i]);
+    for (int i = 0; i < options->drippers; i++) {
+        struct client *c = &l.clients[options->clients + i];
+        if (send(c->fd, options->drip_head, strlen(options->drip_head), MSG_NOSIGNAL) < 0)
+            drip_cut(&l, c);
+    }
     go_on_until(&l, l.began_us + (int64_t)options->warm_up_ms * 1000, false);
 
     double cpu = cpu_s(options->server);

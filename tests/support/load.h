@@ -3,7 +3,7 @@
  * request again as soon as it was answered, and notes how long it took. One thread and one
  * epoll for all of them, so that the load itself costs little.
  *
- * Beside them drippers may knock: connections that send one byte of a request at a time. */
+ * Beside them drippers may knock: connections that begin a request and go on byte by byte. */
 #ifndef TESTS_SUPPORT_LOAD_H
 #define TESTS_SUPPORT_LOAD_H
 
@@ -25,12 +25,14 @@ struct load_options {
     pid_t server; /* whose CPU is read; 0: nobody's */
 
     int drippers;
-    const char *drip; /* what they send, a byte each pace_ms, the last one again and again */
+    const char *drip_head; /* what they send at once */
+    char drip;             /* and then again and again, one each drip_pace_ms */
     int drip_pace_ms;
 };
 
 struct load_result {
     int64_t answers; /* with 200, within the measured time */
+    int64_t total;   /* with 200, from beginning to end */
     int64_t refused; /* other answers, and connections that broke or were never answered */
     char why[400];   /* the first of these */
     double seconds;
