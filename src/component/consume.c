@@ -154,6 +154,7 @@ struct consume {
     struct kc_ack ack;
     struct kc_positions positions; /* kc_data.positions */
     struct kc_tally *tally;
+    struct kc_lags *lags;
     struct kc_body_writer *writer;
     enum kc_body_style style;
     struct kc_buf body;
@@ -388,6 +389,12 @@ static void look_at_lag(struct consume *self)
         return;
     self->lag_due_ms = kc_now_ms() + LAG_MS;
     atomic_store(&self->tally->lag, kc_consumer_lag(self->consumer));
+    if (!self->lags)
+        return;
+    struct kc_lag *list;
+    size_t n = kc_consumer_lags(self->consumer, &list);
+    kc_lags_put(self->lags, self, self->conf.group_id, self->conf.topic, list, n);
+    free(list);
 }
 
 static void count(struct consume *self, size_t n)
@@ -445,6 +452,7 @@ static void process(void *arg, struct kc_message *message, struct kc_outlet *out
     pthread_mutex_lock(&self->lock);
     self->is_closed = true;
     pthread_mutex_unlock(&self->lock);
+    kc_lags_put(self->lags, self, self->conf.group_id, self->conf.topic, NULL, 0);
     kc_consumer_close(self->consumer); /* here, since it belongs to this thread and commits */
     self->consumer = NULL;
     kc_outlet_end(outlet);
@@ -516,6 +524,7 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
     kc_cond_init(&self->answered);
     kc_buf_init(&self->body, KC_BUF_UNBOUNDED);
     self->tally = step->tally;
+    self->lags = step->lags;
     self->count_max = (uint64_t)step->count_max;
     self->until_end = step->until_end;
     self->style = step->body_style;

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_TRY_MS 250 /* doubled each time: a refused sign-in is seen between two tries */
+#define FIRST_TRY_MS 250  /* doubled each time: a refused sign-in is seen between two tries */
+#define LAST_TRY_MS  1000 /* from then on known trouble is the answer: a person waits */
 #define INTERNAL     "__"
 
 struct kc_cluster {
@@ -70,6 +71,15 @@ static bool fail(struct kc_cluster *c, rd_kafka_resp_err_t code, const char *wha
 
 /* --- metadata --- */
 
+static bool has_trouble(struct kc_cluster *c)
+{
+    rd_kafka_poll(c->rk, 0);
+    pthread_mutex_lock(&c->health.lock);
+    bool has_trouble = c->health.trouble[0] != '\0';
+    pthread_mutex_unlock(&c->health.lock);
+    return has_trouble;
+}
+
 /* NULL and code when nobody answered. */
 static const rd_kafka_metadata_t *metadata(struct kc_cluster *c, bool of_all,
                                            rd_kafka_topic_t *topic, int wait_ms,
@@ -83,7 +93,7 @@ static const rd_kafka_metadata_t *metadata(struct kc_cluster *c, bool of_all,
         *code = rd_kafka_metadata(c->rk, of_all, topic, &m, left);
         if (*code != RD_KAFKA_RESP_ERR_NO_ERROR)
             m = NULL;
-        if (!m && is_refused(c))
+        if (!m && (is_refused(c) || (try_ms >= LAST_TRY_MS && has_trouble(c))))
             break;
         try_ms *= 2;
     }
@@ -161,6 +171,10 @@ static rd_kafka_resp_err_t group_of(rd_kafka_event_t *event, const char **state)
 {
     rd_kafka_resp_err_t code =
         event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE) { /* a broker that cannot say */
+        *state = rd_kafka_consumer_group_state_name(RD_KAFKA_CONSUMER_GROUP_STATE_UNKNOWN);
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return code;
     size_t count = 0;

@@ -32,8 +32,8 @@ bool kc_cluster_topics(struct kc_cluster *c, int wait_ms, struct kc_topics *topi
                        struct kc_error *err) KC_MUST_CHECK;
 void kc_topics_deinit(struct kc_topics *topics);
 
-/* Whether the account may see a consumer group; state is a word of Kafka's such as "Stable" or
- * "Dead" (it is not there yet), good for ever. */
+/* Whether the account may see a consumer group; state is a word of Kafka's such as "Stable",
+ * "Dead" (it is not there yet) or "Unknown" (the broker cannot say), good for ever. */
 bool kc_cluster_group(struct kc_cluster *c, const char *group, int wait_ms, const char **state,
                       struct kc_error *err) KC_MUST_CHECK;
 

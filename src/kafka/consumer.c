@@ -365,16 +365,28 @@ bool kc_consumer_is_at_end(struct kc_consumer *c)
     return is_at_end;
 }
 
-int64_t kc_consumer_lag(struct kc_consumer *c)
+size_t kc_consumer_lags(struct kc_consumer *c, struct kc_lag **list)
 {
-    int64_t lag = 0;
+    size_t count = 0;
+    *list = kc_new0_array(struct kc_lag, c->part_count + 1);
     for (size_t i = 0; i < c->part_count; i++) {
         int64_t low, high;
         if (c->parts[i].is_assigned && c->parts[i].next >= 0 &&
             !rd_kafka_get_watermark_offsets(c->rk, c->topic, (int32_t)i, &low, &high) &&
-            high > c->parts[i].next)
-            lag += high - c->parts[i].next;
+            high >= 0)
+            (*list)[count++] = (struct kc_lag){ (int32_t)i, c->parts[i].next, high };
     }
+    return count;
+}
+
+int64_t kc_consumer_lag(struct kc_consumer *c)
+{
+    struct kc_lag *list;
+    size_t count = kc_consumer_lags(c, &list);
+    int64_t lag = 0;
+    for (size_t i = 0; i < count; i++)
+        lag += list[i].end > list[i].position ? list[i].end - list[i].position : 0;
+    free(list);
     return lag;
 }
 

@@ -12,6 +12,7 @@
 #include "kafka/credentials.h"
 #include "kafka/position.h"
 #include "kafka/record.h"
+#include "runtime/lags.h"
 
 struct kc_consumer; /* opaque */
 
@@ -110,6 +111,9 @@ bool kc_consumer_is_at_end(struct kc_consumer *c);
 
 /* Records between our positions and the ends, as far as known. */
 int64_t kc_consumer_lag(struct kc_consumer *c);
+
+/* The same partition by partition: their count, and a list that is the caller's to free. */
+size_t kc_consumer_lags(struct kc_consumer *c, struct kc_lag **list);
 
 /* Commits what is settled, leaves the group. NULL is fine. */
 void kc_consumer_close(struct kc_consumer *c);

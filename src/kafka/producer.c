@@ -301,6 +301,17 @@ void kc_producer_warm(struct kc_producer *p, const char *topic)
     pthread_rwlock_unlock(&p->writers);
 }
 
+struct kc_producer_queue kc_producer_queue(struct kc_producer *p)
+{
+    struct kc_producer_queue q = { 0, 0 };
+    pthread_rwlock_rdlock(&p->writers);
+    kc_writer_queue(p->main, &q.records, &q.bytes);
+    if (p->single)
+        kc_writer_queue(p->single, &q.records, &q.bytes);
+    pthread_rwlock_unlock(&p->writers);
+    return q;
+}
+
 void kc_producer_purge(struct kc_producer *p)
 {
     atomic_store(&p->is_purged, true);

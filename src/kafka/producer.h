@@ -70,6 +70,13 @@ void kc_producer_warm(struct kc_producer *p, const char *topic);
 /* What the client last complained of; false where all is well. Any thread. */
 bool kc_producer_trouble(struct kc_producer *p, struct kc_error *err);
 
+/* What was sent and is not reported yet. Any thread. */
+struct kc_producer_queue {
+    size_t records;
+    size_t bytes; /* of their keys and values */
+};
+struct kc_producer_queue kc_producer_queue(struct kc_producer *p);
+
 /* Fails everything that is not stored yet; the answers say so. Any thread. */
 void kc_producer_purge(struct kc_producer *p);
 

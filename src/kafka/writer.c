@@ -29,7 +29,8 @@ struct kc_writer {
     kc_writer_reported *reported;
     pthread_t thread;
     atomic_bool is_closing;
-    atomic_int waiting; /* callers in wait_for_room() */
+    atomic_int waiting;  /* callers in wait_for_room() */
+    atomic_size_t bytes; /* of keys and values that are not reported yet */
     pthread_mutex_t lock;
     pthread_cond_t room;
 };
@@ -61,6 +62,8 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
     };
     struct kc_record *r = m->_private;
     struct kc_writer *w = writer_of(opaque);
+    atomic_fetch_sub_explicit(&w->bytes, (size_t)r->key_len + r->value_len,
+                              memory_order_relaxed);
     r->partition = m->partition;
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_timestamp_type_t type;
@@ -237,10 +240,13 @@ bool kc_writer_put(struct kc_writer *w, rd_kafka_topic_t *topic, struct kc_recor
     if (atomic_load(&w->health.is_refused))
         code = RD_KAFKA_RESP_ERR__AUTHENTICATION;
     else if (topic) {
+        size_t bytes = (size_t)r->key_len + r->value_len; /* r may be gone after produce() */
+        atomic_fetch_add_explicit(&w->bytes, bytes, memory_order_relaxed);
         while ((code = produce(w, topic, r)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             wait_for_room(w);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return true;
+        atomic_fetch_sub_explicit(&w->bytes, bytes, memory_order_relaxed);
     }
     note_failure(w, r, code, KC_NOT_STORED);
     return false;
@@ -261,6 +267,13 @@ struct kc_health *kc_writer_health(struct kc_writer *w)
 rd_kafka_t *kc_writer_client(struct kc_writer *w)
 {
     return w->rk;
+}
+
+void kc_writer_queue(struct kc_writer *w, size_t *records, size_t *bytes)
+{
+    int waiting = rd_kafka_outq_len(w->rk);
+    *records += waiting > 0 ? (size_t)waiting : 0;
+    *bytes += atomic_load_explicit(&w->bytes, memory_order_relaxed);
 }
 
 void kc_writer_purge(struct kc_writer *w)

@@ -43,6 +43,10 @@ bool kc_writer_is_fatal(struct kc_writer *w);
 struct kc_health *kc_writer_health(struct kc_writer *w);
 rd_kafka_t *kc_writer_client(struct kc_writer *w); /* a loan */
 
+/* Adds what is in librdkafka's queue or on the way: records, and bytes of their keys and
+ * values. Any thread. */
+void kc_writer_queue(struct kc_writer *w, size_t *records, size_t *bytes);
+
 /* Fails everything that waits or is on the way; the reports say so. Any thread. */
 void kc_writer_purge(struct kc_writer *w);
 

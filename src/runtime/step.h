@@ -4,6 +4,7 @@
 #define KC_RUNTIME_STEP_H
 
 #include "conf/field.h"
+#include "runtime/lags.h"
 #include "runtime/tally.h"
 
 struct kc_positions; /* kafka/position.h */
@@ -23,6 +24,7 @@ struct kc_step {
     const struct kc_doc *credentials; /* how to reach Kafka */
     enum kc_unknown unknown_fields;
     struct kc_tally *tally;
+    struct kc_lags *lags; /* where a trigger's consumer shows how far it is; NULL: nowhere */
 
     struct kc_producers *producers; /* clients that steps share; NULL: the step has its own */
     bool is_permanent;              /* the start's own: what it shares stays open */

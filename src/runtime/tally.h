@@ -17,6 +17,9 @@ struct kc_tally {
     _Atomic int64_t
         lag; /* records still to be read; -1 while unknown or where it means nothing */
     _Atomic int exit_code; /* of the worst error so far */
+
+    struct kc_tally *total;    /* its records and bytes are counted there too; NULL: nowhere */
+    _Atomic uint64_t *by_code; /* failures, at the index of their code; NULL: not counted */
 };
 
 void kc_tally_add(struct kc_tally *t, uint64_t records, uint64_t bytes);

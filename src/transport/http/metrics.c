@@ -66,9 +66,14 @@ void kc_metrics_error(struct kc_service *s, enum kc_code code)
     atomic_fetch_add_explicit(&s->metrics->errors[code], 1, memory_order_relaxed);
 }
 
+_Atomic uint64_t *kc_metrics_errors(struct kc_service *s)
+{
+    return s->metrics->errors;
+}
+
 struct kc_tally *kc_metrics_tally(struct kc_service *s, enum kc_way way)
 {
-    return &s->metrics->ways[way];
+    return way == KC_WAY_PRODUCE ? s->env->step.tally : &s->metrics->ways[way];
 }
 
 struct kc_lags *kc_metrics_lags(struct kc_service *s)
@@ -161,8 +166,9 @@ static void print_records(struct kc_buf *out, struct kc_service *s)
 {
     uint64_t records[KC_WAYS], bytes[KC_WAYS];
     for (int way = 0; way < KC_WAYS; way++) {
-        records[way] = atomic_load(&s->metrics->ways[way].records);
-        bytes[way] = atomic_load(&s->metrics->ways[way].bytes);
+        const struct kc_tally *tally = kc_metrics_tally(s, (enum kc_way)way);
+        records[way] = atomic_load(&tally->records);
+        bytes[way] = atomic_load(&tally->bytes);
     }
     kc_metrics_polled(s, &records[KC_WAY_POLL], &bytes[KC_WAY_POLL]);
     print_ways(out, "kafka_component_records_total",

@@ -26,6 +26,9 @@ void kc_metrics_answered(struct kc_service *s, const struct kc_route *route, con
 /* One error was told to somebody other than by a problem: as an event, or to a callback. */
 void kc_metrics_error(struct kc_service *s, enum kc_code code);
 
+/* The same, at the index of the code: for a tally's by_code. */
+_Atomic uint64_t *kc_metrics_errors(struct kc_service *s);
+
 /* Where the records and bytes of a way are counted: as the tally of its steps, or by
  * kc_tally_add(). */
 struct kc_tally *kc_metrics_tally(struct kc_service *s, enum kc_way way);

@@ -17,6 +17,7 @@
 #include "component/entries.h"
 #include "runtime/event.h"
 #include "transport/answers.h"
+#include "transport/http/metrics.h"
 #include "transport/http/request.h"
 #include "transport/http/spill.h"
 #include "transport/http/steps.h"
@@ -347,6 +348,7 @@ static void serve(struct upload *u)
     kc_faults_init(&faults);
     if (open_self(u, &faults, &err)) {
         u->spill = kc_spill_new(SPILL_BYTES);
+        u->failures.by_code = kc_metrics_errors(u->service);
         u->answers = kc_answers_new((struct kc_sink){ put, u }, &u->failures, on_final, u);
         read_lines(u);
         kc_answers_free(u->answers);

@@ -201,6 +201,14 @@ static void answer_messages(struct kc_post *post, int status)
     kc_exchange_reply(post->conf.exchange, status, "application/json", out);
 }
 
+static void tell_failures(const struct kc_post *post)
+{
+    for (size_t i = 0; i < post->count; i++) {
+        if (post->parts[i].err)
+            post->conf.failed(post->conf.arg, post->parts[i].err->code);
+    }
+}
+
 static void post_free(struct kc_post *post)
 {
     for (size_t i = 0; i < post->count; i++) {
@@ -217,10 +225,12 @@ static void release(struct kc_post *post)
         return;
     struct kc_post_conf conf = post->conf;
     const struct part *failed = first_failed(post);
-    if (failed && !has_written(post))
+    if (failed && !has_written(post)) {
         answer_problem(post, failed);
-    else
+    } else {
+        tell_failures(post);
         answer_messages(post, failed ? 207 : 200);
+    }
     post_free(post);
     conf.answered(conf.arg);
 }

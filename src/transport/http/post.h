@@ -13,6 +13,9 @@ struct kc_post_conf {
     struct kc_exchange *exchange;
     struct kc_tally *tally;
 
+    /* A message failed while others were written. As answered(), before it. */
+    void (*failed)(void *arg, enum kc_code code);
+
     /* The exchange was answered and nothing of the messages is needed any more. On any thread,
      * during kc_post_run() or later. */
     void (*answered)(void *arg);

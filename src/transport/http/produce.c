@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "component/entries.h"
 #include "transport/http/envelope.h"
+#include "transport/http/metrics.h"
 #include "transport/http/post.h"
 #include "transport/http/request.h"
 #include "transport/http/steps.h"
@@ -94,6 +95,12 @@ static void forget_key(struct kc_buf *key)
 
 /* --- on a step's worker --- */
 
+static void on_failed(void *arg, enum kc_code code)
+{
+    const struct posted *p = arg;
+    kc_metrics_error(p->service, code);
+}
+
 static void on_answered(void *arg)
 {
     struct posted *p = arg;
@@ -123,6 +130,7 @@ static void give(struct posted *p, void *self)
     struct kc_post_conf conf = {
         .exchange = p->x,
         .tally = p->service->env->step.tally,
+        .failed = on_failed,
         .answered = on_answered,
         .arg = p,
     };

@@ -343,6 +343,7 @@ struct kc_stream *kc_stream_new(struct kc_exchange *x, struct kc_stream_ask *ask
         .credentials = s->ask.credentials,
         .unknown_fields = KC_UNKNOWN_IS_ERROR,
         .tally = &s->tally,
+        .lags = kc_metrics_lags(s->ask.service),
         .faults = &s->ask.request.faults,
         .count_max = s->ask.count,
         .until_end = s->ask.until_end,

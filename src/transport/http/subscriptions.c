@@ -15,6 +15,7 @@
 #include "component/entries.h"
 #include "runtime/message.h"
 #include "runtime/shutdown.h"
+#include "transport/http/metrics.h"
 #include "transport/http/request.h"
 
 #include <stdio.h>
@@ -632,6 +633,8 @@ static bool open_(struct kc_service *s, struct kc_error *err)
     if (ok) {
         r->env = (struct kc_subscription_env){ .pusher = r->pusher,
                                                .credentials = s->env->step.credentials,
+                                               .total = kc_metrics_tally(s, KC_WAY_PUSH),
+                                               .lags = kc_metrics_lags(s),
                                                .paused = wake,
                                                .ended = wake,
                                                .arg = r };

@@ -242,6 +242,7 @@ struct kc_subscription *kc_subscription_new(struct kc_spec *spec,
     s->spec = *spec;
     *spec = (struct kc_spec){ 0 };
     atomic_store(&s->tally.lag, -1);
+    s->tally.total = env->total;
     pthread_mutex_init(&s->lock, NULL);
     kc_cond_init(&s->changed);
     s->step = (struct kc_step){
@@ -249,6 +250,7 @@ struct kc_subscription *kc_subscription_new(struct kc_spec *spec,
         .credentials = s->spec.credentials ? s->spec.credentials : env->credentials,
         .unknown_fields = KC_UNKNOWN_IS_ERROR,
         .tally = &s->tally,
+        .lags = env->lags,
         .body_style = s->spec.format == KC_PUSH_EVENTS ? KC_BODY_EVENTS : KC_BODY_MESSAGES,
     };
     s->delivery = kc_delivery_new(env->pusher, &(struct kc_delivery_conf){

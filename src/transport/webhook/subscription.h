@@ -20,6 +20,8 @@ struct kc_subscription; /* opaque */
 struct kc_subscription_env {
     struct kc_pusher *pusher;
     const struct kc_doc *credentials; /* the start's */
+    struct kc_tally *total;           /* what all of them have done; may be NULL */
+    struct kc_lags *lags;             /* may be NULL */
     void (*paused)(void *arg);        /* the receiver's answer has paused one: store that */
     void (*ended)(void *arg);         /* the thread of one ends after it was stopped */
     void *arg;
