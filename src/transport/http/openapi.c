@@ -15,6 +15,7 @@
 #include "component/shapes.h"
 #include "kafka/credentials.h"
 #include "runtime/json.h"
+#include "transport/webhook/spec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,6 +276,7 @@ static void put_schemas(struct kc_buf *out)
     put_fields(out, "ConsumeFields", kc_consume.title, kc_consume.fields);
     put_fields(out, "PollFields", "What is read by polling", kc_poll_fields);
     put_fields(out, "PollOptions", "How much is read, and where", kc_poll_ask_fields);
+    put_fields(out, "SubscriptionFields", "Where records are pushed to", kc_spec_fields);
     put_shape(out, "ProduceIn", "produce.in");
     put_shape(out, "ProduceOut", "produce.out");
     put_shape(out, "ConsumeOut", "consume.out");
