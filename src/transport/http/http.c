@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "transport/http/checks.h"
 #include "transport/http/metrics.h"
+#include "transport/http/steps.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
@@ -65,6 +66,7 @@ static bool open_server(struct kc_service *s, struct kc_error *err)
         .routes = kc_routes,
         .service = s,
         .answered = kc_metrics_answered,
+        .rounded = kc_steps_rounded,
     };
     return kc_server_open(&s->server, &conf, err);
 }

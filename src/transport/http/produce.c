@@ -218,7 +218,7 @@ void kc_route_produce(struct kc_service *s, struct kc_exchange *x)
     if (body.len <= LOOP_BYTES && !kc_envelope_may_have_settings(body))
         step = find_step(p);
     if (step)
-        kc_steps_push(step, &p->job);
+        kc_steps_push_later(step, &p->job);
     else
         kc_steps_ask(s->steps, &p->job);
 }

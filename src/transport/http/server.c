@@ -133,6 +133,8 @@ void kc_server_run(struct kc_server *s)
     while (!is_done(s, LAST_MS)) {
         look_around(s);
         (void)MHD_run(s->daemon);
+        if (s->conf.rounded)
+            s->conf.rounded(s->conf.service);
         if (atomic_load(&s->is_stopping) && s->listen_fd >= 0)
             close_door(s);
         int64_t now_ms = kc_now_ms();

@@ -23,6 +23,10 @@ struct kc_server_conf {
     const struct kc_route *routes;
     struct kc_service *service;
 
+    /* The loop has been through all that was ready, and goes to wait: what was handed over
+     * meanwhile may be sent off together. On the loop; NULL is fine. */
+    void (*rounded)(struct kc_service *s);
+
     /* One request was answered; on the loop. route is NULL where there was none, code says
      * which problem it was answered with, if any. */
     void (*answered)(struct kc_service *s, const struct kc_route *route, const char *method,

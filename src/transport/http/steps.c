@@ -53,6 +53,8 @@ struct kc_opened {
     struct kc_doc *credentials; /* NULL: the start's */
     int patience_ms;
     bool is_fallback;
+    bool is_due; /* loop only: its worker is to be woken after this round */
+    struct kc_opened *next_due;
 
     pthread_mutex_t lock;
     pthread_cond_t more;
@@ -70,6 +72,8 @@ struct kc_steps {
     struct kc_producers *producers;
     struct kc_opened *fallback; /* the start's; NULL: it names no broker or no topic */
     void *warm; /* the start's without a topic, so that its client is there; may be NULL */
+
+    struct kc_opened *due; /* loop only; each is held */
 
     pthread_t desk;
     bool has_desk;
@@ -283,27 +287,66 @@ static void start_worker(struct kc_opened *step)
     pthread_detach(thread);
 }
 
-void kc_steps_push(struct kc_opened *step, struct kc_job *job)
+/* False where it was refused. */
+static bool queue(struct kc_opened *step, struct kc_job *job, bool holds_once_more)
 {
     job->step = step;
     job->queued_ms = kc_now_ms();
     pthread_mutex_lock(&step->lock);
     bool fits = has_room(&step->queue, job, QUEUE_JOBS, QUEUE_BYTES);
-    bool needs_worker = fits && !step->has_worker;
     struct queue full = step->queue;
-    if (fits) {
+    if (fits)
         append(&step->queue, job);
-        step->has_worker = true;
-        if (step->is_waiting) {
-            step->is_waiting = false; /* one wake-up for all that come until then */
-            pthread_cond_signal(&step->more);
-        }
+    if (fits && holds_once_more)
+        step->jobs++;
+    pthread_mutex_unlock(&step->lock);
+    if (!fits)
+        refuse_full(job, &full);
+    return fits;
+}
+
+/* Its step is held. */
+static void wake_worker(struct kc_opened *step)
+{
+    pthread_mutex_lock(&step->lock);
+    bool has_jobs = step->queue.count > 0, needs_worker = has_jobs && !step->has_worker;
+    step->has_worker |= has_jobs;
+    if (step->is_waiting && has_jobs) {
+        step->is_waiting = false; /* one wake-up for all that come until then */
+        pthread_cond_signal(&step->more);
     }
     pthread_mutex_unlock(&step->lock);
     if (needs_worker)
         start_worker(step);
-    if (!fits)
-        refuse_full(job, &full);
+}
+
+void kc_steps_push(struct kc_opened *step, struct kc_job *job)
+{
+    if (queue(step, job, true)) {
+        wake_worker(step);
+        drop(step);
+    }
+}
+
+void kc_steps_push_later(struct kc_opened *step, struct kc_job *job)
+{
+    bool is_first = !step->is_due;
+    if (queue(step, job, is_first) && is_first) {
+        step->is_due = true;
+        step->next_due = step->all->due;
+        step->all->due = step;
+    }
+}
+
+void kc_steps_rounded(struct kc_service *s)
+{
+    while (s->steps && s->steps->due) {
+        struct kc_opened *step = s->steps->due;
+        s->steps->due = step->next_due;
+        step->is_due = false;
+        wake_worker(step);
+        drop(step);
+    }
 }
 
 /* --- finding and opening --- */

@@ -49,6 +49,11 @@ struct kc_opened *kc_steps_open(struct kc_steps *all, struct kc_text key, struct
 /* Queues the job on the step that is held for it, or refuses it. Any thread; does not wait. */
 void kc_steps_push(struct kc_opened *step, struct kc_job *job);
 
+/* The same on the loop: the worker is woken when the loop has been through all that is ready,
+ * which is kc_steps_rounded(). */
+void kc_steps_push_later(struct kc_opened *step, struct kc_job *job);
+void kc_steps_rounded(struct kc_service *s);
+
 /* The job is over: the step is not held for it any more. */
 void kc_steps_done(struct kc_job *job);
 
