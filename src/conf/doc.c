@@ -121,6 +121,12 @@ struct kc_doc *kc_doc_take_object(struct kc_doc *doc, const char *key)
     return wrap(child);
 }
 
+bool kc_doc_is_null(const struct kc_doc *doc, const char *key)
+{
+    const json_t *value = json_object_get(doc->object, key);
+    return !value || json_is_null(value);
+}
+
 void kc_doc_remove(struct kc_doc *doc, const char *key)
 {
     (void)json_object_del(doc->object, key);

@@ -165,21 +165,25 @@ static bool read_spec(struct kc_subscriptions *r, struct kc_exchange *x, struct 
         .start_config = r->start_config,
         .over_config = query,
         .allow = o->allow_callback,
-        .no_credentials = o->no_request_credentials,
     };
     struct kc_doc *doc = kc_doc_parse((struct kc_text){ text, len }, &err);
-    bool ok = doc != NULL;
+    bool ok = doc != NULL, is_forbidden = false;
     explicit_bzero(text, len);
     free(text);
     kc_faults_init(&faults);
-    if (!ok)
+    if (doc && o->no_request_credentials && !kc_doc_is_null(doc, "credentials"))
+        is_forbidden = true;
+    if (is_forbidden)
+        refuse(x, KC_FORBIDDEN,
+               "this server takes no credentials from requests: leave them out");
+    else if (!ok)
         kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
     else if (!(ok = kc_spec_read(spec, doc, &rules, &faults)))
         kc_exchange_refuse(x, KC_CONFIG, &faults);
     kc_faults_deinit(&faults);
     kc_doc_free(doc);
     kc_doc_free(query);
-    return ok;
+    return ok && !is_forbidden;
 }
 
 static void set_location(struct kc_exchange *x, const char *id)

@@ -116,10 +116,9 @@ static void check_credentials(const struct kc_spec *spec, const struct kc_spec_r
         snprintf(pointer, sizeof(pointer), "/credentials/%s", f->name);
         if (f->operator_only && !rules->is_from_operator &&
             kc_doc_has(spec->credentials, f->name))
-            kc_faults_add(faults, pointer, "only the operator of the server may name files");
+            kc_faults_add(faults, pointer,
+                          "names a file of the server: only its operator may set it");
     }
-    if (rules->no_credentials)
-        kc_faults_add(faults, "/credentials", "this server takes no credentials from requests");
 }
 
 static void check_texts(const struct kc_spec *spec, const struct kc_spec_rules *rules,
@@ -163,10 +162,9 @@ static struct kc_doc *take_object(struct kc_doc *doc, const char *name,
     char pointer[32];
     struct kc_doc *object = kc_doc_take_object(doc, name);
     snprintf(pointer, sizeof(pointer), "/%s", name);
-    if (!object && kc_doc_has(doc, name)) {
+    if (!object && !kc_doc_is_null(doc, name))
         kc_faults_add(faults, pointer, "must be an object");
-        kc_doc_remove(doc, name);
-    }
+    kc_doc_remove(doc, name);
     return object;
 }
 

@@ -37,7 +37,6 @@ struct kc_spec_rules {
     const struct kc_doc *over_config;  /* what counts before config; NULL: nothing */
     const char *const *allow;          /* callbacks */
     bool is_from_operator;             /* may name files */
-    bool no_credentials;
 };
 
 /* Fills the zeroed spec from doc, out of which the objects are taken. All that is wrong is
