@@ -175,52 +175,6 @@ static bool clamp_to_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
     return true;
 }
 
-static bool decide(rd_kafka_t *rk, const struct kc_start *start, bool is_new_group,
-                   rd_kafka_topic_partition_list_t *fresh, int wait_ms, struct kc_error *err)
-{
-    switch (start->kind) {
-    case KC_START_TIME: /* beyond the last record: the end, which is what END says too */
-        return offsets_at(rk, fresh, start->value, wait_ms, err);
-    case KC_START_OFFSET:
-        return clamp_to_ends(rk, fresh, start->value, wait_ms, err);
-    case KC_START_LATEST:
-        if (is_new_group)
-            return offsets_at(rk, fresh, RD_KAFKA_OFFSET_END, wait_ms, err) &&
-                   kc_commit(rk, fresh, wait_ms, err);
-        break; /* a partition that is younger than the group */
-    case KC_START_EARLIEST:
-        break;
-    }
-    set_offsets(fresh, RD_KAFKA_OFFSET_BEGINNING);
-    return true;
-}
-
-bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *start,
-                      rd_kafka_topic_partition_list_t *assigned, int wait_ms,
-                      struct kc_error *err)
-{
-    rd_kafka_topic_partition_list_t *all = kc_partitions_query(rk, topic, wait_ms, err);
-    if (!all)
-        return false;
-    bool ok = read_committed(rk, all, wait_ms, err);
-    rd_kafka_topic_partition_list_t *fresh = uncommitted(all);
-    ok = ok &&
-         (fresh->cnt == 0 || decide(rk, start, fresh->cnt == all->cnt, fresh, wait_ms, err));
-    for (int i = 0; i < assigned->cnt && ok; i++) {
-        rd_kafka_topic_partition_t *a = &assigned->elems[i];
-        const rd_kafka_topic_partition_t *from =
-            rd_kafka_topic_partition_list_find(fresh, a->topic, a->partition);
-        if (!from)
-            from = rd_kafka_topic_partition_list_find(all, a->topic, a->partition);
-        a->offset = from ? from->offset : RD_KAFKA_OFFSET_BEGINNING;
-    }
-    rd_kafka_topic_partition_list_destroy(fresh);
-    rd_kafka_topic_partition_list_destroy(all);
-    return ok;
-}
-
-/* --- the same for whoever keeps positions elsewhere than in a group --- */
-
 /* Where records of this time and later begin. A partition that has none is begun where it ended
  * before it was asked, for one may have come since. */
 static bool positions_at_time(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
@@ -255,6 +209,42 @@ static bool fresh_positions(rd_kafka_t *rk, const struct kc_start *start, bool i
     }
     return offsets_at(rk, fresh, RD_KAFKA_OFFSET_BEGINNING, wait_ms, err);
 }
+
+/* With `latest` the starts of a group that is new here become its offsets before anything is
+ * read. */
+static bool decide(rd_kafka_t *rk, const struct kc_start *start, bool is_new_group,
+                   rd_kafka_topic_partition_list_t *fresh, int wait_ms, struct kc_error *err)
+{
+    return fresh_positions(rk, start, is_new_group, fresh, wait_ms, err) &&
+           (start->kind != KC_START_LATEST || !is_new_group ||
+            kc_commit(rk, fresh, wait_ms, err));
+}
+
+bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *start,
+                      rd_kafka_topic_partition_list_t *assigned, int wait_ms,
+                      struct kc_error *err)
+{
+    rd_kafka_topic_partition_list_t *all = kc_partitions_query(rk, topic, wait_ms, err);
+    if (!all)
+        return false;
+    bool ok = read_committed(rk, all, wait_ms, err);
+    rd_kafka_topic_partition_list_t *fresh = uncommitted(all);
+    ok = ok &&
+         (fresh->cnt == 0 || decide(rk, start, fresh->cnt == all->cnt, fresh, wait_ms, err));
+    for (int i = 0; i < assigned->cnt && ok; i++) {
+        rd_kafka_topic_partition_t *a = &assigned->elems[i];
+        const rd_kafka_topic_partition_t *from =
+            rd_kafka_topic_partition_list_find(fresh, a->topic, a->partition);
+        if (!from)
+            from = rd_kafka_topic_partition_list_find(all, a->topic, a->partition);
+        a->offset = from ? from->offset : RD_KAFKA_OFFSET_BEGINNING;
+    }
+    rd_kafka_topic_partition_list_destroy(fresh);
+    rd_kafka_topic_partition_list_destroy(all);
+    return ok;
+}
+
+/* --- the same for whoever keeps positions elsewhere than in a group --- */
 
 bool kc_start_positions(rd_kafka_t *rk, const struct kc_start *start, bool has_group,
                         rd_kafka_topic_partition_list_t *all, int wait_ms, struct kc_error *err)

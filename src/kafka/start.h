@@ -8,7 +8,7 @@
 #include "kafka/consumer.h"
 
 /* Sets the offset of each assigned partition: the group's committed one, or what `start` says
- * where the group has none. With `latest` a group that is new to the topic commits the start of
+ * where the group has none; a real one, for who is told of positions has to come back to them. With `latest` a group that is new to the topic commits the start of
  * all its partitions first, so that a crash skips nothing; a partition that appears later has
  * none and is read from its beginning. Waits for brokers, wait_ms at most. */
 bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *start,
