@@ -2,6 +2,7 @@
 /* The tables of fields, choices and entry points hold together, and with the linked
  * librdkafka. */
 #include "component/entries.h"
+#include "component/poll.h"
 #include "kafka/credentials.h"
 #include "kafka/library.h"
 #include "unit/unit.h"
@@ -19,6 +20,10 @@ static void for_each_field(void (*check)(const char *table, const struct kc_fiel
         for (const struct kc_field *f = kc_entries[i]->fields; f->name; f++)
             check(kc_entries[i]->name, f);
     }
+    for (const struct kc_field *f = kc_poll_fields; f->name; f++)
+        check("poll", f);
+    for (const struct kc_field *f = kc_poll_ask_fields; f->name; f++)
+        check("poll's ask", f);
 }
 
 #define CHECK(f, what)                                                                         \
