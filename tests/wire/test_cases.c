@@ -12,6 +12,8 @@
  * only where they are given. A transport is a row in `ways`. */
 #include "support/event.h"
 #include "support/fail.h"
+#include "support/http.h"
+#include "support/serve.h"
 
 #include "base/error.h"
 #include "kafka/embedded.h"
@@ -198,12 +200,49 @@ static json_t *over_stdio(const struct wire_case *c, const struct site *s, int e
     return events;
 }
 
+static json_t *over_http(const struct wire_case *c, const struct site *s, int exit_code)
+{
+    char config[600], input[600];
+    (void)exit_code; /* a server goes on */
+    snprintf(config, sizeof(config), "%s/config.json", c->folder);
+    snprintf(input, sizeof(input), "%s/in.jsonl", c->folder);
+    struct serve *server = serve_start(ARGS(s->credentials), ARGS("--config", config));
+    struct stat file;
+    int fd = open(input, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fstat(fd, &file), 0);
+    char *lines = malloc((size_t)file.st_size + 1);
+    assert_non_null(lines);
+    assert_int_equal(read(fd, lines, (size_t)file.st_size), file.st_size);
+    close(fd);
+    struct http_answer *a =
+        http_ask(&(struct http_request){ .base = server->base,
+                                         .path = "/v1/actions/produce",
+                                         .headers = ARGS("Content-Type: application/x-ndjson"),
+                                         .body = lines,
+                                         .size = (size_t)file.st_size },
+                 WAIT_MS);
+    assert_http(a, 200);
+    json_t *events = json_array();
+    for (const char *at = a->body; *at; at += strcspn(at, "\n") + 1) {
+        json_t *event =
+            json_loadb(at, strcspn(at, "\n"), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+        if (!event)
+            fail_msg("%s: no JSON in the answer: %s", c->name, at);
+        json_array_append_new(events, event);
+    }
+    free(lines);
+    http_answer_free(a);
+    serve_stop(server, 0, WAIT_MS);
+    return events;
+}
+
 /* Runs the case and gives the events that answer it; the caller's. */
 static const struct way {
     const char *name;
     json_t *(*run)(const struct wire_case *c, const struct site *s, int exit_code);
 } ways[] = {
     { "stdio", over_stdio },
+    { "http", over_http },
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
@@ -323,6 +362,13 @@ static void expectations_can_fail(void **state)
     }
 }
 
+static int tidy(void **state)
+{
+    http_free_all(state);
+    serve_free_all(state);
+    return process_free_all(state);
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const struct wire_case *)a)->folder, ((const struct wire_case *)b)->folder);
@@ -347,7 +393,7 @@ int main(void)
     for (size_t i = 0; i < count; i++) {
         cases[i].name = strrchr(cases[i].folder, '/') + 1;
         tests[i] = (struct CMUnitTest){ cases[i].name, answers_and_stores_as_the_case_says,
-                                        NULL, process_free_all, &cases[i] };
+                                        NULL, tidy, &cases[i] };
     }
     tests[count] = (struct CMUnitTest)cmocka_unit_test_prestate(
         every_case_expects_one_end_for_each_line, cases);
