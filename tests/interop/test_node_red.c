@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -73,15 +75,16 @@ static json_t *write_flow(const char *server, const char *topic)
     return flow;
 }
 
-static json_t *stdout_flow(const char *topic)
+/* more: arguments behind those that it has. */
+static json_t *stdout_flow(const char *topic, const char *more)
 {
     json_t *flow = load("over-stdout.json");
     json_t *run = node_of(flow, "stdout-run");
-    const char *more = event_str(run, "append"), *at = strstr(more, "topic=cars");
+    const char *args = event_str(run, "append"), *at = strstr(args, "topic=cars");
     char text[500];
     assert_non_null(at);
-    snprintf(text, sizeof(text), "%.*stopic=%s%s", (int)(at - more), more, topic,
-             at + strlen("topic=cars"));
+    snprintf(text, sizeof(text), "%.*stopic=%s%s %s", (int)(at - args), args, topic,
+             at + strlen("topic=cars"), more);
     json_object_set_new(run, "append", json_string(text));
     json_object_set_new(run, "command", json_string(need_env("KC_TEST_BINARY")));
     return flow;
@@ -89,15 +92,17 @@ static json_t *stdout_flow(const char *topic)
 
 /* --- Node-RED --- */
 
+static char home[] = "/tmp/kc-node-red-XXXXXX"; /* of all of them */
+
 struct node_red {
-    char folder[32], base[80];
+    char folder[64], base[80];
     int port;
     struct process *process;
 };
 
 static void write_file(const struct node_red *n, const char *name, const char *text)
 {
-    char path[80];
+    char path[128];
     snprintf(path, sizeof(path), "%s/%s", n->folder, name);
     FILE *file = fopen(path, "w");
     if (!file || fputs(text, file) < 0 || fclose(file) != 0)
@@ -130,7 +135,7 @@ static void expect_debug(struct node_red *n, const char *name, const char *text)
 
 static void run_node_red(struct node_red *n)
 {
-    char settings[600], script[400], path[80];
+    char settings[600], script[400], path[128];
     snprintf(settings, sizeof(settings),
              "module.exports = { uiHost: '127.0.0.1', uiPort: %d, flowFile: 'flows.json',\n"
              "  userDir: '%s', httpAdminRoot: false, disableEditor: true,\n"
@@ -154,8 +159,10 @@ static void run_node_red(struct node_red *n)
 /* Starts it with these flows, which it takes over. */
 static struct node_red start_node_red(json_t *const flows[])
 {
-    struct node_red n = { .folder = "/tmp/kc-node-red-XXXXXX" };
-    assert_non_null(mkdtemp(n.folder));
+    static int count;
+    struct node_red n = { .port = 0 };
+    snprintf(n.folder, sizeof(n.folder), "%s/%d", home, ++count);
+    assert_int_equal(mkdir(n.folder, 0700), 0);
     json_t *all = json_array();
     for (; *flows; flows++) {
         json_array_extend(all, *flows);
@@ -172,19 +179,12 @@ static struct node_red start_node_red(json_t *const flows[])
 #define FLOWS(...) ((json_t *const[]){ __VA_ARGS__, NULL })
 
 /* Ends it as an operator would; what it started ends with it. */
-static void end_node_red(struct node_red *n)
+static void stop_node_red(struct node_red *n)
 {
     process_signal(n->process, SIGTERM);
     (void)process_wait(n->process, WAIT_MS);
     process_free(n->process);
     n->process = NULL;
-}
-
-static void stop_node_red(struct node_red *n)
-{
-    end_node_red(n);
-    struct run run = run_process(ARGS("rm", "-rf", n->folder), NULL, "", WAIT_MS);
-    run_free(&run);
 }
 
 /* --- kafka-component beside it --- */
@@ -286,14 +286,17 @@ static void records_start_a_flow(void **state)
     wait_accepted(server, 1);
 
     /* While it is away records wait; whoever has no secret cannot start the flow. */
-    end_node_red(&n);
+    stop_node_red(&n);
     write_car(topic, "B-KC 2", "left");
     write_car(topic, "B-KC 3", "arrived");
     run_node_red(&n);
     expect_debug(&n, "car", "B-KC 2 left");
     expect_debug(&n, "car", "B-KC 3 arrived");
     wait_accepted(server, 3);
-    assert_http(http_post(n.base, "/kafka/cars", ARGS("webhook-signature: v1,bm9uZQ=="),
+    char now[64];
+    snprintf(now, sizeof(now), "webhook-timestamp: %lld", (long long)time(NULL));
+    assert_http(http_post(n.base, "/kafka/cars",
+                          ARGS("webhook-id: 1", now, "webhook-signature: v1,bm9uZQ=="),
                           json("{'messages':[{'key':'B-KC 4','value':{}}]}")),
                 401);
     serve_stop(server, 0, WAIT_MS);
@@ -301,15 +304,23 @@ static void records_start_a_flow(void **state)
     assert_int_equal(witness_committed(witness, "node-red", topic, 0), 3);
 }
 
+/* Values of letters of three bytes, up to 90 KB of them: what is longer than 64 KB comes in
+ * pieces, which end within letters. */
+#define LETTERS(n) ((n) % 31 * 1000)
+
+static void put_letters(char *to, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        memcpy(to + i * 3, "\xe2\x82\xac", 4);
+}
+
 static void fill_long(struct witness_record *record, int64_t n, void *context)
 {
-    static char key[16], value[160];
+    static char key[16], letters[LETTERS(30) * 3 + 1], value[sizeof(letters) + 16];
     (void)context;
     snprintf(key, sizeof(key), "%lld", (long long)n);
-    size_t len = (size_t)snprintf(value, sizeof(value), "{\"status\":\"");
-    for (int64_t i = 0; i < n % 31; i++)
-        len += (size_t)snprintf(value + len, sizeof(value) - len, "\xc3\xbc");
-    snprintf(value + len, sizeof(value) - len, "\"}");
+    put_letters(letters, LETTERS(n));
+    snprintf(value, sizeof(value), "{\"status\":\"%s\"}", n % 31 ? letters : "");
     *record = witness_text(key, value, 0);
 }
 
@@ -317,18 +328,15 @@ static void a_flow_reads_what_the_component_prints(void **state)
 {
     (void)state;
     enum {
-        MANY = 3000
+        MANY = 200
     };
     const char *topic = witness_new_topic(witness, 1, NULL);
-    struct node_red n = start_node_red(FLOWS(stdout_flow(topic)));
-    assert_true(witness_wait_committed(witness, "node-red", topic, 0, 0, WAIT_MS));
-    /* So many that pieces of output end within lines, and within letters of two bytes. */
     witness_write_many(witness, topic, MANY, fill_long, NULL);
+    struct node_red n = start_node_red(FLOWS(stdout_flow(topic, "--set startFrom=earliest")));
     for (int i = 0; i < MANY; i++) {
-        char expected[160];
-        size_t len = (size_t)snprintf(expected, sizeof(expected), "%d ", i);
-        for (int letter = 0; letter < i % 31; letter++)
-            len += (size_t)snprintf(expected + len, sizeof(expected) - len, "\xc3\xbc");
+        char expected[LETTERS(30) * 3 + 16];
+        int len = snprintf(expected, sizeof(expected), "%d ", i);
+        put_letters(expected + len, LETTERS(i));
         expect_debug(&n, "car on stdout", expected);
     }
     stop_node_red(&n);
@@ -340,12 +348,7 @@ static void a_record_goes_round_through_all_three(void **state)
     (void)state;
     const char *topic = witness_new_topic(witness, 1, NULL);
     struct serve *server = start_server();
-    json_t *reader = stdout_flow(topic);
-    json_t *run = node_of(reader, "stdout-run");
-    char more[600];
-    snprintf(more, sizeof(more), "%s --set groupId=another --set startFrom=earliest",
-             event_str(run, "append"));
-    json_object_set_new(run, "append", json_string(more));
+    json_t *reader = stdout_flow(topic, "--set groupId=another --set startFrom=earliest");
     struct node_red n = start_node_red(
         FLOWS(write_flow(server->base, topic), load("started-by-kafka.json"), reader));
     subscribe(server, &n, topic);
@@ -362,6 +365,18 @@ static void a_record_goes_round_through_all_three(void **state)
     serve_stop(server, 0, WAIT_MS);
 }
 
+static int setup(void **state)
+{
+    return mkdtemp(home) ? live_setup(state) : -1;
+}
+
+static int teardown(void **state)
+{
+    struct run run = run_process(ARGS("rm", "-rf", home), NULL, "", WAIT_MS);
+    run_free(&run);
+    return live_teardown(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,5 +386,5 @@ int main(void)
         live_test(a_flow_reads_what_the_component_prints),
         live_test(a_record_goes_round_through_all_three),
     };
-    return cmocka_run_group_tests_name("interop/node_red", tests, live_setup, live_teardown);
+    return cmocka_run_group_tests_name("interop/node_red", tests, setup, teardown);
 }

@@ -293,12 +293,26 @@ static rd_kafka_t *group_client(struct witness *w, const char *group)
     return client(RD_KAFKA_CONSUMER, w, ARGS("group.id", group));
 }
 
+/* The server's first group: who looks after it is being settled. */
+static bool is_settling(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
 int64_t witness_committed(struct witness *w, const char *group, const char *topic,
                           int partition)
 {
     rd_kafka_t *rk = group_client(w, group);
     rd_kafka_topic_partition_list_t *list = one(topic, partition, RD_KAFKA_OFFSET_INVALID);
-    must(rd_kafka_committed(rk, list, WAIT_MS), "committed offset of", topic);
+    int64_t deadline = now_ms() + WAIT_MS;
+    rd_kafka_resp_err_t code = rd_kafka_committed(rk, list, WAIT_MS);
+    while (is_settling(code) && now_ms() < deadline) {
+        usleep(50000);
+        code = rd_kafka_committed(rk, list, WAIT_MS);
+    }
+    must(code, "committed offset of", topic);
     must(list->elems[0].err, "committed offset of", topic);
     int64_t offset = list->elems[0].offset;
     rd_kafka_topic_partition_list_destroy(list);
