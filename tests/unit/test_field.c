@@ -229,6 +229,82 @@ static void fields_are_found_by_exact_name(void **state)
     assert_string_equal(kc_field_nearest(fields, KC_LIT("topc")), "topic");
 }
 
+/* --- structs and documents of a table --- */
+
+static struct kc_doc *doc(const char *text)
+{
+    struct kc_error err = { 0 };
+    char *copy = json(text);
+    struct kc_doc *d = kc_doc_parse(kc_text(copy), &err);
+    assert_non_null(d);
+    free(copy);
+    return d;
+}
+
+static void a_copy_is_equal_and_owns_its_texts(void **state)
+{
+    (void)state;
+    struct conf one, other;
+    struct kc_error err = { 0 };
+    assert_true(read_with(&one, "{'topic': 'x', 'secret': 's', 'color': 'green'}",
+                          KC_UNKNOWN_IS_ERROR, &err));
+    kc_fields_copy(fields, &other, &one, sizeof(one));
+    assert_true(kc_fields_equal(fields, &one, &other));
+    assert_ptr_not_equal(one.topic, other.topic);
+    kc_fields_free(fields, &one);
+    assert_string_equal(other.topic, "x");
+    assert_int_equal(other.color, 1);
+    kc_fields_free(fields, &other);
+}
+
+static void each_difference_counts(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "{'topic': 'y', 'secret': 's'}",
+        "{'topic': 'x', 'secret': 't'}",
+        "{'topic': 'x'}",
+        "{'topic': 'x', 'secret': 's', 'timeoutMs': 1000}",
+        "{'topic': 'x', 'secret': 's', 'isOn': true}",
+        "{'topic': 'x', 'secret': 's', 'color': 'moss'}",
+    };
+    struct conf one, other;
+    struct kc_error err = { 0 };
+    assert_true(read_with(&one, "{'topic': 'x', 'secret': 's'}", KC_UNKNOWN_IS_ERROR, &err));
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_true(read_with(&other, others[i], KC_UNKNOWN_IS_ERROR, &err));
+        assert_false(kc_fields_equal(fields, &one, &other));
+        assert_false(kc_fields_equal(fields, &other, &one));
+        kc_fields_free(fields, &other);
+    }
+    kc_fields_free(fields, &one);
+}
+
+static void a_table_picks_the_members_that_it_knows(void **state)
+{
+    (void)state;
+    struct kc_doc *all = doc("{'topic': 'x', 'groupId': 'g', 'timeoutMs': 5000}");
+    struct kc_doc *picked = kc_fields_pick(fields, all);
+    assert_true(kc_doc_has(picked, "topic"));
+    assert_false(kc_doc_has(picked, "groupId"));
+    assert_int_equal(kc_fields_int(fields, "timeoutMs", picked), 5000);
+    kc_doc_free(picked);
+    kc_doc_free(all);
+}
+
+static void a_number_that_is_not_given_or_wrong_is_its_fallback(void **state)
+{
+    (void)state;
+    struct kc_doc *none = doc("{}"), *wrong = doc("{'timeoutMs': 5}"),
+                  *text = doc("{'timeoutMs': '7000'}");
+    assert_int_equal(kc_fields_int(fields, "timeoutMs", none), 30000);
+    assert_int_equal(kc_fields_int(fields, "timeoutMs", wrong), 30000);
+    assert_int_equal(kc_fields_int(fields, "timeoutMs", text), 7000);
+    kc_doc_free(none);
+    kc_doc_free(wrong);
+    kc_doc_free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +321,10 @@ int main(void)
         cmocka_unit_test(an_error_never_quotes_a_secret),
         cmocka_unit_test(a_text_that_was_read_before_a_fault_is_freed_all_the_same),
         cmocka_unit_test(fields_are_found_by_exact_name),
+        cmocka_unit_test(a_copy_is_equal_and_owns_its_texts),
+        cmocka_unit_test(each_difference_counts),
+        cmocka_unit_test(a_table_picks_the_members_that_it_knows),
+        cmocka_unit_test(a_number_that_is_not_given_or_wrong_is_its_fallback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
