@@ -113,6 +113,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(BUILD)/libkc.a
 RUN_TESTS = KC_TEST_BINARY=$(abspath $(BINARY)) KC_TEST_ROOT=$(CURDIR) \
             KC_TEST_KAFKA_JARS=$(KAFKA_JARS) KC_TEST_NODE_MODULES=$(NODE_MODULES) \
             KC_TEST_COMPOSE=$(COMPOSE) KC_TEST_KUBERNETES_VALIDATE=$(KUBERNETES_VALIDATE) \
+            KC_TEST_API_TOOLS=$(API_TOOLS) \
             scripts/run-tests
 
 test: docs-check $(BINARY) $(call programs,$(KINDS)) ## Runs every test, on a real Kafka
