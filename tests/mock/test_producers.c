@@ -161,7 +161,11 @@ static void done(struct kc_batch *b)
     *(atomic_int *)b->arg += 1 + (b->failed > 0 ? 100 : 0);
 }
 
-static void what_two_users_send_goes_through_one_client(void **state)
+#define SENT 60
+
+/* While a request is on its way, what others send gathers: five requests may be on their way.
+ */
+static void records_of_different_users_go_out_together(void **state)
 {
     (void)state;
     struct mock *m = mock_start("cars", 1);
@@ -174,25 +178,27 @@ static void what_two_users_send_goes_through_one_client(void **state)
     conf.timeout_ms = MOCK_WAIT_MS;
     struct kc_producers *pool = kc_producers_new(2, LONG_MS);
     struct kc_producer *users[2] = { take(pool, &conf), take(pool, &conf) };
-    struct kc_batch *batches[2];
+    struct kc_batch *batches[SENT];
     atomic_int count = 0;
-    for (int i = 0; i < 2; i++) {
+    rd_kafka_mock_broker_set_rtt(m->cluster, 1, 100);
+    for (int i = 0; i < SENT; i++) {
         batches[i] = kc_batch_new(1);
         batches[i]->topic = "cars";
         batches[i]->done = done;
         batches[i]->arg = &count;
-        batches[i]->records[0].value = i ? "b" : "a";
+        batches[i]->records[0].value = "a";
         batches[i]->records[0].value_len = 1;
-        kc_producer_send(users[i], batches[i]);
+        kc_producer_send(users[i % 2], batches[i]);
     }
     int64_t until_ms = kc_now_ms() + MOCK_WAIT_MS;
-    while (atomic_load(&count) < 2 && kc_now_ms() < until_ms)
+    while (atomic_load(&count) < SENT && kc_now_ms() < until_ms)
         continue;
-    assert_int_equal(atomic_load(&count), 2);
+    assert_int_equal(atomic_load(&count), SENT);
+    assert_in_range(mock_count_requests(m, MOCK_PRODUCE), 1, SENT / 4);
     for (int i = 0; i < 2; i++)
         kc_producers_give(pool, users[i]);
     kc_producers_free(pool);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < SENT; i++)
         kc_batch_free(batches[i]);
 }
 
@@ -205,7 +211,7 @@ int main(void)
         cmocka_unit_test(one_that_nobody_used_for_a_while_is_closed),
         cmocka_unit_test(where_all_are_in_use_there_is_no_more),
         cmocka_unit_test(wrong_settings_leave_nothing_behind),
-        cmocka_unit_test_teardown(what_two_users_send_goes_through_one_client, mock_free_all),
+        cmocka_unit_test_teardown(records_of_different_users_go_out_together, mock_free_all),
     };
     return cmocka_run_group_tests_name("mock/producers", tests, NULL, NULL);
 }
