@@ -96,12 +96,20 @@ static enum MHD_Result answer_and_cut(struct kc_exchange *x)
 
 /* --- the body --- */
 
+/* What was kept of a body that is refused now is room for others. */
+static void forget_body(struct kc_exchange *x)
+{
+    atomic_fetch_sub(&x->server->bodies, x->body.len);
+    kc_buf_deinit(&x->body);
+}
+
 static void refuse_large(struct kc_exchange *x)
 {
     struct kc_error err = { 0 };
     kc_error_set(&err, KC_INPUT_TOO_LARGE, 0,
                  "the body has more than the %zu bytes that are taken (--max-body)",
                  x->server->conf.body_max);
+    forget_body(x);
     kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
 }
 
@@ -109,6 +117,7 @@ static void refuse_busy(struct kc_exchange *x)
 {
     struct kc_error err = { 0 };
     kc_error_set(&err, KC_BUSY, 0, "too many bytes of other bodies are being worked on");
+    forget_body(x);
     kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
 }
 
