@@ -470,6 +470,108 @@ static void a_writer_remembers_nothing_of_the_record_before(void **state)
     kc_body_writer_free(NULL);
 }
 
+/* --- as CloudEvents --- */
+
+static void assert_event(const struct kc_fetched *r, enum kc_encoding key,
+                         enum kc_encoding value, const char *rest)
+{
+    static const char common[] =
+        "{\"specversion\":\"1.0\",\"id\":\"cars-7-42\",\"source\":\"/kafka/cars/7\","
+        "\"type\":\"kafka-component.record.v1\"";
+    char *wanted_rest = json(rest);
+    struct kc_body_writer *w = kc_body_writer_new(key, value);
+    struct kc_buf out;
+    kc_buf_init(&out, KC_BUF_UNBOUNDED);
+    kc_body_write_event(w, r, &out);
+    char *text = kc_buf_take(&out);
+    assert_int_equal(strncmp(text, common, strlen(common)), 0);
+    assert_string_equal(text + strlen(common), wanted_rest);
+    free(text);
+    free(wanted_rest);
+    kc_body_writer_free(w);
+}
+
+#define PLACE ",'kafkatopic':'cars','kafkapartition':7,'kafkaoffset':'42'"
+
+static void an_event_says_what_its_data_is(void **state)
+{
+    (void)state;
+    struct kc_fetched r = record(KC_NO_TEXT, KC_LIT("on"));
+    assert_event(&r, KC_UTF8, KC_UTF8, PLACE ",'datacontenttype':'text/plain','data':'on'}");
+    assert_event(&r, KC_UTF8, KC_BASE64,
+                 PLACE ",'datacontenttype':'application/octet-stream','data_base64':'b24='}");
+    assert_event(&r, KC_UTF8, KC_JSON, PLACE ",'datacontenttype':'text/plain','data':'on'}");
+    r = record(KC_NO_TEXT, KC_LIT("[1, {}]"));
+    assert_event(&r, KC_UTF8, KC_JSON,
+                 PLACE ",'data':[1,{}],'datacontenttype':'application/json'}");
+    r = record(KC_NO_TEXT, BYTES("\xff"));
+    assert_event(&r, KC_UTF8, KC_JSON,
+                 PLACE ",'datacontenttype':'application/octet-stream','data_base64':'/w=='}");
+    r = record(KC_NO_TEXT, KC_NO_TEXT);
+    assert_event(&r, KC_UTF8, KC_UTF8, PLACE "}");
+    r = record(KC_NO_TEXT, KC_LIT(""));
+    assert_event(&r, KC_UTF8, KC_UTF8, PLACE ",'datacontenttype':'text/plain','data':''}");
+}
+
+static void an_event_has_a_key_and_a_time_where_it_may(void **state)
+{
+    (void)state;
+    struct kc_fetched r = record(KC_LIT("k"), KC_NO_TEXT);
+    r.timestamp = 1700000000123;
+    assert_event(&r, KC_UTF8, KC_UTF8,
+                 ",'time':'2023-11-14T22:13:20.123Z','partitionkey':'k'" PLACE "}");
+    r.timestamp = 253402300800000; /* the year 10000 */
+    assert_event(&r, KC_BASE64, KC_UTF8,
+                 ",'partitionkey':'aw==','keyencoding':'base64'" PLACE "}");
+    const struct kc_text odd[] = { BYTES("a\nb"),
+                                   BYTES("\x7f"),
+                                   BYTES("\xc2\x80"),
+                                   BYTES("\xef\xbf\xbf"),
+                                   BYTES("\xf0\x9f\xbf\xbe"),
+                                   BYTES("\xef\xb7\x90"),
+                                   BYTES("\xff") };
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        struct kc_body_writer *w = kc_body_writer_new(KC_UTF8, KC_UTF8);
+        struct kc_buf out;
+        kc_buf_init(&out, KC_BUF_UNBOUNDED);
+        r = record(odd[i], KC_NO_TEXT);
+        kc_body_write_event(w, &r, &out);
+        char *text = kc_buf_take(&out);
+        assert_holds(text, "\"keyencoding\":\"base64\"");
+        free(text);
+        kc_body_writer_free(w);
+    }
+    r = record(KC_LIT(""), KC_NO_TEXT);
+    assert_event(&r, KC_UTF8, KC_UTF8, PLACE "}");
+    r = record(BYTES("\xc2\xa0\xef\xbf\xbd"), KC_NO_TEXT); /* at the edge of what may be */
+    assert_event(&r, KC_UTF8, KC_UTF8, ",'partitionkey':'\xc2\xa0\xef\xbf\xbd'" PLACE "}");
+}
+
+static void headers_that_fit_are_extensions_of_an_event(void **state)
+{
+    (void)state;
+    struct header_list headers = { .count = 0 };
+    add(&headers, "traceparent", KC_LIT("00-1"));
+    add(&headers, "traceparent", KC_LIT("again"));
+    add(&headers, "Upper", KC_LIT("x"));
+    add(&headers, "with-dash", KC_LIT("x"));
+    add(&headers, "", KC_LIT("x"));
+    add(&headers, "abcdefghij0123456789", KC_LIT("20"));
+    add(&headers, "abcdefghij01234567890", KC_LIT("21"));
+    add(&headers, "bytes", BYTES("\xff"));
+    add(&headers, "control", KC_LIT("a\tb"));
+    add(&headers, "nothing", KC_NO_TEXT);
+    add(&headers, "empty", KC_LIT(""));
+    add(&headers, "id", KC_LIT("x"));
+    add(&headers, "data", KC_LIT("x"));
+    add(&headers, "partitionkey", KC_LIT("x"));
+    add(&headers, "kafkaoffset", KC_LIT("x"));
+    struct kc_fetched r = record_with(&headers);
+    assert_event(&r, KC_UTF8, KC_UTF8,
+                 PLACE ",'traceparent':'00-1','abcdefghij0123456789':'20',"
+                       "'datacontenttype':'text/plain','data':'v'}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -491,6 +593,9 @@ int main(void)
         cmocka_unit_test(json_of_every_kind_comes_back_as_json),
         cmocka_unit_test(json_as_deep_as_we_read_does_not_make_a_message_that_we_refuse),
         cmocka_unit_test(a_writer_remembers_nothing_of_the_record_before),
+        cmocka_unit_test(an_event_says_what_its_data_is),
+        cmocka_unit_test(an_event_has_a_key_and_a_time_where_it_may),
+        cmocka_unit_test(headers_that_fit_are_extensions_of_an_event),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
