@@ -364,10 +364,9 @@ void kc_producer_explain(struct kc_producer *p, const struct kc_record *r, struc
         kc_health_refused(health, err);
     } else if (code == KC_TIMEOUT || code == KC_UNAVAILABLE) {
         kc_error_set(err, code, r->error, "%s", rd_kafka_err2str(r->error));
-        if (kc_health_explain(health, err))
-            err->code = KC_UNAVAILABLE; /* it is known why nobody answered */
-        else if (!has_been_answered(kc_writer_client(p->main)))
-            err->code = KC_UNAVAILABLE; /* nobody ever has */
+        /* it is known why nobody answered, or nobody ever has */
+        if (kc_health_explain(health, err) || !has_been_answered(kc_writer_client(p->main)))
+            err->code = KC_UNAVAILABLE;
         kc_error_wrap(err, "%s", kc_code_sentence(err->code));
     } else {
         kc_kafka_error(err, r->error, "%s", kc_code_sentence(code));

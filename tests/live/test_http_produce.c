@@ -386,7 +386,7 @@ static int threads_named(const struct serve *s, const char *name)
     snprintf(folder, sizeof(folder), "/proc/%d/task", (int)process_pid(s->process));
     DIR *dir = opendir(folder);
     assert_non_null(dir);
-    for (struct dirent *entry; (entry = readdir(dir));) {
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
         snprintf(path, sizeof(path), "%s/%.64s/comm", folder, entry->d_name);
         FILE *f = fopen(path, "re");
         if (f && fgets(comm, sizeof(comm), f))
@@ -394,7 +394,8 @@ static int threads_named(const struct serve *s, const char *name)
         if (f)
             fclose(f);
     }
-    closedir(dir);
+    if (dir)
+        closedir(dir);
     return count;
 }
 
@@ -557,11 +558,12 @@ static long memory_kb(const struct serve *s, const char *name)
     snprintf(path, sizeof(path), "/proc/%d/status", (int)process_pid(s->process));
     FILE *f = fopen(path, "re");
     assert_non_null(f);
-    while (fgets(line, sizeof(line), f)) {
+    while (f && fgets(line, sizeof(line), f)) {
         if (strncmp(line, name, strlen(name)) == 0)
             kb = strtol(line + strlen(name) + 1, NULL, 10);
     }
-    fclose(f);
+    if (f)
+        fclose(f);
     return kb;
 }
 

@@ -50,9 +50,10 @@ static size_t files_in(const char *folder)
     size_t count = 0;
     DIR *dir = opendir(folder);
     assert_non_null(dir);
-    for (struct dirent *e; (e = readdir(dir));)
+    for (struct dirent *e; dir && (e = readdir(dir));)
         count += e->d_name[0] != '.';
-    closedir(dir);
+    if (dir)
+        closedir(dir);
     return count;
 }
 

@@ -209,7 +209,8 @@ static json_t *over_http(const struct wire_case *c, const struct site *s, int ex
     struct serve *server = serve_start(ARGS(s->credentials), ARGS("--config", config));
     struct stat file;
     int fd = open(input, O_RDONLY | O_CLOEXEC);
-    assert_int_equal(fstat(fd, &file), 0);
+    if (fd < 0 || fstat(fd, &file) != 0)
+        fail_test("%s cannot be read", input);
     char *lines = malloc((size_t)file.st_size + 1);
     assert_non_null(lines);
     assert_int_equal(read(fd, lines, (size_t)file.st_size), file.st_size);

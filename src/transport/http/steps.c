@@ -187,8 +187,10 @@ static struct kc_opened *new_step(struct kc_steps *all, struct kc_text key,
                                   struct kc_doc *config, struct kc_doc *credentials)
 {
     struct kc_opened *step = kc_new0(struct kc_opened);
+    if (!key.p)
+        key = KC_LIT("");
     step->all = all;
-    step->key = kc_strndup(key.p ? key.p : "", key.len);
+    step->key = kc_strndup(key.p, key.len);
     step->key_len = key.len;
     step->hash = hash_of(key);
     step->config = config;
