@@ -249,7 +249,7 @@ static void the_replicas_of_compose_start(void **state)
     const struct mount mounts[] = {
         { "/run/secrets/api-token", written("api-token", TOKEN "\n") },
         { "/etc/kafka-component", ours("deploy/subscriptions") },
-        { "/var/lib/kafka-component", folder },
+        { "/var/lib/kafka-component", path_in(folder, "state") },
         { NULL, NULL },
     };
     for (int i = 0; replicas[i]; i++) {
