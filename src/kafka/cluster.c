@@ -7,9 +7,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define FIRST_TRY_MS 250  /* doubled each time: a refused sign-in is seen between two tries */
 #define LAST_TRY_MS  1000 /* from then on known trouble is the answer: a person waits */
+#define PAUSE_MS     100
 #define INTERNAL     "__"
 
 struct kc_cluster {
@@ -189,8 +191,8 @@ static rd_kafka_resp_err_t group_of(rd_kafka_event_t *event, const char **state)
     return error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-bool kc_cluster_group(struct kc_cluster *c, const char *group, int wait_ms, const char **state,
-                      struct kc_error *err)
+static rd_kafka_resp_err_t describe(struct kc_cluster *c, const char *group, int wait_ms,
+                                    const char **state)
 {
     char why[256];
     const char *groups[] = { group };
@@ -201,8 +203,36 @@ bool kc_cluster_group(struct kc_cluster *c, const char *group, int wait_ms, cons
     rd_kafka_DescribeConsumerGroups(c->rk, groups, 1, options, answers);
     rd_kafka_event_t *event = rd_kafka_queue_poll(answers, wait_ms);
     rd_kafka_resp_err_t code = group_of(event, state);
-    rd_kafka_event_destroy(event);
+    if (event)
+        rd_kafka_event_destroy(event);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(answers);
+    return code;
+}
+
+/* A cluster's first group takes a moment to find its coordinator. */
+static bool is_passing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
+bool kc_cluster_group(struct kc_cluster *c, const char *group, int wait_ms, const char **state,
+                      struct kc_error *err)
+{
+    int64_t deadline = kc_now_ms() + wait_ms;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    int left;
+    while ((left = kc_ms_until(deadline, wait_ms)) > 0) {
+        code = describe(c, group, left, state);
+        if (!is_passing(code))
+            break;
+        nanosleep(&(struct timespec){ 0, PAUSE_MS * 1000000L }, NULL);
+    }
+    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
+        *state = rd_kafka_consumer_group_state_name(RD_KAFKA_CONSUMER_GROUP_STATE_DEAD);
+        code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
     return code == RD_KAFKA_RESP_ERR_NO_ERROR || fail(c, code, "ask for the group", err);
 }

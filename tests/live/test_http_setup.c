@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_http_setup.c - what a flow builder asks while a step is set up, on Apache Kafka: do
+ * these credentials work, which topics are there; and what /metrics says of partitions. */
+#include "support/component.h"
+#include "support/fail.h"
+#include "support/http.h"
+#include "support/serve.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define VERIFY "/v1/credentials/verify"
+#define MODEL  "/v1/models/topics"
+
+static int setup(void **state)
+{
+    (void)state;
+    return live_start(&(struct kafka_options){ .has_rights = true });
+}
+
+/* A server without credentials of its own. */
+static struct serve *start_alone(void)
+{
+    return serve_start(NULL, NULL);
+}
+
+/* A body with these credentials over SASL_PLAINTEXT, and more members. */
+static const char *body(const char *user, const char *password, const char *more)
+{
+    static char texts[4][600];
+    static unsigned next;
+    char *text = texts[next++ % 4];
+    snprintf(text, sizeof(texts[0]),
+             "{\"credentials\":{\"brokers\":\"%s\",\"username\":\"%s\",\"password\":\"%s\","
+             "\"securityProtocol\":\"SASL_PLAINTEXT\"}%s}",
+             kafka->sasl_plaintext, user, password, more);
+    return text;
+}
+
+static const char *member(const char *name, const char *value)
+{
+    static char text[200];
+    snprintf(text, sizeof(text), ",\"%s\":\"%s\"", name, value);
+    return text;
+}
+
+/* --- verify --- */
+
+static void credentials_that_work_are_verified_step_by_step(void **state)
+{
+    (void)state;
+    struct serve *server = start_alone();
+    const char *topic = witness_new_topic(witness, 3, NULL);
+    char more[300];
+    snprintf(more, sizeof(more), ",\"topic\":\"%s\",\"groupId\":\"nobody-yet\"", topic);
+    struct http_answer *a =
+        http_post(server->base, VERIFY, NULL, body(KAFKA_USER, KAFKA_PASSWORD, more));
+    assert_http(a, 200);
+    assert_json(a->json, "verified", "true");
+    assert_json(a->json, "steps.0.name", "\"settings\"");
+    assert_json(a->json, "steps.1.name", "\"metadata\"");
+    assert_json(a->json, "steps.1.brokers", "1");
+    assert_json(a->json, "steps.2.name", "\"topic\"");
+    assert_json(a->json, "steps.2.partitions", "3");
+    assert_json(a->json, "steps.3.name", "\"group\"");
+    assert_json(a->json, "steps.3.state", "\"Dead\"");
+    assert_null(strstr(a->body, KAFKA_PASSWORD));
+}
+
+static void a_wrong_password_is_told_at_once_and_by_its_name(void **state)
+{
+    (void)state;
+    struct serve *server = start_alone();
+    struct http_answer *a =
+        http_post(server->base, VERIFY, NULL, body(KAFKA_USER, "wrong-Secret-0001", ""));
+    assert_http(a, 200);
+    assert_json(a->json, "verified", "false");
+    assert_json(a->json, "code", "\"auth\"");
+    assert_json(a->json, "steps.1.ok", "false");
+    assert_null(json_array_get(json_object_get(a->json, "steps"), 2));
+    assert_true(a->ms < 4000);
+    assert_null(strstr(a->body, "wrong-Secret-0001"));
+    assert_problem(
+        http_post(server->base, MODEL, NULL, body(KAFKA_USER, "wrong-Secret-0001", "")), 403,
+        "auth");
+}
+
+static void a_topic_that_is_missing_is_told(void **state)
+{
+    (void)state;
+    struct serve *server = start_alone();
+    struct http_answer *a =
+        http_post(server->base, VERIFY, NULL,
+                  body(KAFKA_USER, KAFKA_PASSWORD, member("topic", "no-such-topic")));
+    assert_http(a, 200);
+    assert_json(a->json, "verified", "false");
+    assert_json(a->json, "code", "\"topic_missing\"");
+    assert_json(a->json, "steps.1.ok", "true");
+}
+
+static void what_the_account_may_not_see_is_told(void **state)
+{
+    (void)state;
+    struct serve *server = start_alone();
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    struct http_answer *a =
+        http_post(server->base, VERIFY, NULL,
+                  body(KAFKA_GUEST, KAFKA_GUEST_PASSWORD, member("topic", topic)));
+    assert_http(a, 200);
+    assert_json(a->json, "verified", "false");
+    assert_json(a->json, "code", "\"forbidden\"");
+    a = http_post(server->base, VERIFY, NULL,
+                  body(KAFKA_GUEST, KAFKA_GUEST_PASSWORD, member("groupId", "billing")));
+    assert_http(a, 200);
+    assert_json(a->json, "code", "\"forbidden\"");
+    assert_json(a->json, "steps.2.name", "\"group\"");
+}
+
+/* --- models --- */
+
+static void topics_are_listed_but_for_kafkas_own(void **state)
+{
+    (void)state;
+    struct serve *server = serve_start(ARGS(no_sign_in()), NULL);
+    const char *a_topic = witness_new_topic(witness, 1, NULL);
+    const char *b_topic = witness_new_topic(witness, 1, NULL);
+    witness_commit(witness, "somebody", a_topic, 0, 0); /* now __consumer_offsets is there */
+    struct http_answer *a = http_post(server->base, MODEL, NULL, "");
+    assert_http(a, 200);
+    assert_string_equal(json_string_value(json_object_get(a->json, a_topic)), a_topic);
+    assert_string_equal(json_string_value(json_object_get(a->json, b_topic)), b_topic);
+    assert_null(strstr(a->body, "\"__"));
+}
+
+static void an_account_sees_its_own_topics_only(void **state)
+{
+    (void)state;
+    struct serve *server = start_alone();
+    const char *hidden = witness_new_topic(witness, 1, NULL);
+    struct http_answer *a =
+        http_post(server->base, MODEL, NULL, body(KAFKA_GUEST, KAFKA_GUEST_PASSWORD, ""));
+    assert_http(a, 200);
+    assert_null(json_object_get(a->json, hidden));
+}
+
+/* --- metrics --- */
+
+static void wait_for_line(struct serve *server, const char *line)
+{
+    struct http_answer *a = NULL;
+    for (int64_t by_ms = now_ms() + WAIT_MS; now_ms() < by_ms;) {
+        a = http_get(server->base, "/metrics", NULL);
+        if (strstr(a->body, line))
+            return;
+    }
+    fail_test("no line %s in:\n%s", line, a ? a->body : "");
+}
+
+static void the_lag_of_a_partition_is_shown_while_it_is_read(void **state)
+{
+    (void)state;
+    struct serve *server = serve_start(ARGS(no_sign_in()), NULL);
+    const char *topic = witness_new_topic(witness, 2, NULL);
+    char path[300], line[300];
+    witness_write_numbers(witness, topic, 2, 0, 10);
+    snprintf(path, sizeof(path),
+             "/v1/triggers/consume?topic=%s&groupId=%s-g&startFrom=earliest&maxInFlight=3"
+             "&ack=client",
+             topic, topic);
+    struct http *h = http_start(&(struct http_request){ .base = server->base, .path = path });
+    assert_non_null(http_line(h, WAIT_MS));
+    /* three of ten are handed out and not acked: no more is taken */
+    wait_for_line(server, "\nkafka_component_consumer_lag{group=");
+    snprintf(line, sizeof(line),
+             "\nkafka_component_consumer_lag{group=\"%s-g\",topic=\"%s\",partition=\"1\"}",
+             topic, topic);
+    wait_for_line(server, line);
+    wait_for_line(server, "\nkafka_component_streams 1\n");
+    wait_for_line(server, "\nkafka_component_records_total{entry=\"consume_stream\"} 3\n");
+    http_free(h);
+    wait_for_line(server, "\nkafka_component_streams 0\n");
+    struct http_answer *a = http_get(server->base, "/metrics", NULL);
+    assert_null(strstr(a->body, "\nkafka_component_consumer_lag{"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        live_test(credentials_that_work_are_verified_step_by_step),
+        live_test(a_wrong_password_is_told_at_once_and_by_its_name),
+        live_test(a_topic_that_is_missing_is_told),
+        live_test(what_the_account_may_not_see_is_told),
+        live_test(topics_are_listed_but_for_kafkas_own),
+        live_test(an_account_sees_its_own_topics_only),
+        live_test(the_lag_of_a_partition_is_shown_while_it_is_read),
+    };
+    return cmocka_run_group_tests(tests, setup, live_teardown);
+}
