@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a push makes of an answer, how long it waits, and what it calls a message. */
-#include "transport/webhook/delivery.h"
+#include "transport/webhook/verdict.h"
 
-#include "net/http.h"
 #include "transport/webhook/backoff.h"
 #include "unit/unit.h"
 
@@ -43,7 +42,7 @@ static enum kc_verdict judge(int status, enum kc_code failed, const char *body,
     if (failed != KC_NONE)
         kc_error_set(&answer.error, failed, 0, "why");
     kc_error_clear(err);
-    return kc_delivery_judge(&answer, err);
+    return kc_push_judge(&answer, err);
 }
 
 static void only_2xx_accepts(void **state)
@@ -106,10 +105,10 @@ static void a_key_names_the_run_of_offsets(void **state)
     (void)state;
     char key[KC_PUSH_KEY_SIZE];
     struct kc_origin origin = { "cars.v-1_x", 7, 1200, 1299, 100 };
-    kc_delivery_key(&origin, key);
+    kc_push_key(&origin, key);
     assert_string_equal(key, "cars.v-1_x-7-1200-1299");
     origin = (struct kc_origin){ "a b\r\nX: y\xc3\xa4", 0, INT64_MAX - 1, INT64_MAX, 1 };
-    kc_delivery_key(&origin, key);
+    kc_push_key(&origin, key);
     assert_string_equal(key, "a_b__X__y__-0-9223372036854775806-9223372036854775807");
 }
 

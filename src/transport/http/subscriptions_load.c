@@ -2,6 +2,7 @@
 #include "transport/http/subscriptions_private.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "runtime/json.h"
 
 #include <errno.h>
@@ -166,4 +167,88 @@ bool kc_subscriptions_read_store(struct kc_subscriptions *r, struct kc_spec_list
                                  struct kc_error *err)
 {
     return kc_store_load(r->store, take_stored, list, err);
+}
+
+/* --- the file again --- */
+
+const struct kc_spec *kc_spec_list_find(const struct kc_spec_list *list, const char *id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->specs[i].id && strcmp(list->specs[i].id, id) == 0)
+            return &list->specs[i];
+    }
+    return NULL;
+}
+
+/* Those of the file that are not in it any more, or not so, go first: a member that takes the
+ * place of one that is still there would only get its records twice. */
+static void remove_changed(struct kc_subscriptions *r, const struct kc_spec_list *list)
+{
+    struct kc_held *next;
+    for (struct kc_held *h = r->held; h; h = h->next) {
+        const struct kc_spec *old = kc_subscription_spec(h->subscription);
+        const struct kc_spec *new = kc_spec_list_find(list, old->id);
+        if (h->is_from_file && !h->is_leaving && (!new || !kc_spec_is_same(old, new)))
+            kc_held_send_away(r, h, KC_SUBSCRIPTION_LEAVE_MS);
+    }
+    for (struct kc_held *h = r->held; h; h = next) {
+        next = h->next;
+        if (h->is_from_file && h->is_leaving)
+            kc_held_let_go(r, h);
+    }
+}
+
+static void check_against_others(struct kc_subscriptions *r, const struct kc_spec_list *list,
+                                 struct kc_faults *faults)
+{
+    size_t others = 0;
+    for (const struct kc_held *h = r->held; h; h = h->next) {
+        const struct kc_spec *spec = kc_subscription_spec(h->subscription);
+        if (h->is_from_file || h->is_leaving)
+            continue;
+        others++;
+        if (kc_spec_list_find(list, spec->id))
+            kc_faults_add(faults, "", "'%s' was created by a request: delete it there first",
+                          spec->id);
+    }
+    if (others + list->count > KC_SUBSCRIPTIONS_MAX)
+        kc_faults_add(faults, "", "more than %d subscriptions in all", KC_SUBSCRIPTIONS_MAX);
+}
+
+void kc_subscriptions_start_all(struct kc_subscriptions *r, struct kc_spec_list *list,
+                                bool is_from_file)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (!kc_subscriptions_find(r, list->specs[i].id))
+            kc_held_start(r, &list->specs[i], is_from_file);
+    }
+}
+
+static void log_faults(const struct kc_faults *faults)
+{
+    for (size_t i = 0; i < faults->count; i++)
+        kc_log(KC_ERROR, "subscriptions_fault", KC_S("pointer", faults->list[i].pointer),
+               KC_S("fault", faults->list[i].text));
+}
+
+void kc_subscriptions_reload(struct kc_subscriptions *r)
+{
+    struct kc_error err = { 0 };
+    struct kc_faults faults;
+    struct kc_spec_list list = { NULL, 0 };
+    kc_faults_init(&faults);
+    if (kc_subscriptions_read_file(r, &list, &faults, &err))
+        check_against_others(r, &list, &faults);
+    if (err.code != KC_NONE || faults.count > 0) {
+        log_faults(&faults);
+        kc_log(KC_ERROR, "reload_failed",
+               KC_S("file", r->service->env->http->subscriptions_file), KC_E(&err));
+    } else {
+        remove_changed(r, &list);
+        kc_subscriptions_start_all(r, &list, true);
+        kc_log(KC_INFO, "reloaded", KC_S("file", r->service->env->http->subscriptions_file),
+               KC_I("subscriptions", list.count));
+    }
+    kc_spec_list_deinit(&list);
+    kc_faults_deinit(&faults);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* subscriptions_private.h - what the files of the room share: subscriptions.c has the keeper
- * and its orders, subscriptions_load.c reads the operator's file and the state folder,
- * subscriptions_show.c makes the answers. */
+ * and its orders, subscriptions_orders.c obeys, subscriptions_load.c reads the operator's file
+ * and the state folder, subscriptions_show.c makes the answers. */
 #ifndef KC_TRANSPORT_HTTP_SUBSCRIPTIONS_PRIVATE_H
 #define KC_TRANSPORT_HTTP_SUBSCRIPTIONS_PRIVATE_H
 
@@ -9,6 +9,8 @@
 #include "transport/webhook/store.h"
 
 #include <pthread.h>
+
+#define KC_SUBSCRIPTION_LEAVE_MS 5000 /* for what is on the wire when one is removed */
 
 /* A subscription that is there, or that is on its way out. */
 struct kc_held {
@@ -67,6 +69,28 @@ bool kc_subscriptions_read_store(struct kc_subscriptions *r, struct kc_spec_list
 /* Appends a subscription as requests see it: no secrets. */
 void kc_subscription_show(const struct kc_held *h, struct kc_buf *out);
 
+/* --- on the keeper's thread, but for those that say otherwise --- */
+
+/* Takes the spec over. */
+struct kc_held *kc_held_start(struct kc_subscriptions *r, struct kc_spec *spec,
+                              bool is_from_file);
+void kc_held_send_away(struct kc_subscriptions *r, struct kc_held *h, int drain_ms);
+void kc_held_let_go(struct kc_subscriptions *r, struct kc_held *h); /* waits for its end */
+void kc_held_store_change(struct kc_subscriptions *r, struct kc_held *h);
+size_t kc_held_count(const struct kc_subscriptions *r);
+
+const struct kc_spec *kc_spec_list_find(const struct kc_spec_list *list, const char *id);
+void kc_subscriptions_start_all(struct kc_subscriptions *r, struct kc_spec_list *list,
+                                bool is_from_file);
+void kc_subscriptions_reload(struct kc_subscriptions *r);
+
+void kc_order_subscribe(struct kc_subscriptions *r, struct kc_exchange *x);
+void kc_order_pause(struct kc_subscriptions *r, struct kc_exchange *x);
+void kc_order_resume(struct kc_subscriptions *r, struct kc_exchange *x);
+void kc_order_unsubscribe(struct kc_subscriptions *r, struct kc_exchange *x);
+
+void kc_subscriptions_refuse(struct kc_exchange *x, enum kc_code code,
+                             const char *text); /* any thread */
 struct kc_held *kc_subscriptions_find(struct kc_subscriptions *r,
                                       const char *id); /* needs lock, but for the keeper */
 

@@ -86,21 +86,4 @@ struct kc_delivery_status {
 };
 void kc_delivery_status(struct kc_delivery *d, struct kc_delivery_status *out);
 
-/* --- parts that are tested by themselves --- */
-
-struct kc_http_answer;
-
-enum kc_verdict {
-    KC_PUSH_ACCEPTED,
-    KC_PUSH_AGAIN,
-    KC_PUSH_PAUSE
-};
-
-/* What an answer means; unless accepted, err says why. */
-enum kc_verdict kc_delivery_judge(const struct kc_http_answer *answer, struct kc_error *err);
-
-/* TOPIC-PARTITION-FIRST-LAST, of characters that any header may hold. */
-#define KC_PUSH_KEY_SIZE 320
-void kc_delivery_key(const struct kc_origin *origin, char out[KC_PUSH_KEY_SIZE]);
-
 #endif
