@@ -113,12 +113,11 @@ static json_t *read_kubernetes(void)
     char python[400];
     const char *tool = need_env("KC_TEST_KUBERNETES_VALIDATE");
     snprintf(python, sizeof(python), "%.*s/python", (int)(strrchr(tool, '/') - tool), tool);
-    struct run run =
-        run_process(ARGS(python, "-c",
-                         "import json, sys, yaml\n"
-                         "print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))",
-                         ours("deploy/kubernetes.yaml")),
-                    NULL, "", WAIT_MS);
+    static const char program[] =
+        "import json, sys, yaml\n"
+        "print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))\n";
+    struct run run = run_process(ARGS(python, "-c", program, ours("deploy/kubernetes.yaml")),
+                                 NULL, "", WAIT_MS);
     assert_exit(&run, 0);
     json_t *documents = json_loads(run.out, 0, NULL);
     assert_non_null(documents);
@@ -214,13 +213,12 @@ static const char *const replicas[] = { "component-1", "component-2", NULL };
 static void compose_reads_our_file(void **state)
 {
     (void)state;
-    char version[32] = "", image[64];
+    char image[64];
     json_t *file = read_compose();
-    FILE *in = fopen(ours("VERSION"), "r");
-    assert_non_null(in);
-    assert_int_equal(fscanf(in, "%31s", version), 1);
-    fclose(in);
-    snprintf(image, sizeof(image), "kafka-component:%s", version);
+    char *version = read_text_file(ours("VERSION"));
+    snprintf(image, sizeof(image), "kafka-component:%.*s", (int)strcspn(version, "\n"),
+             version);
+    free(version);
     for (int i = 0; replicas[i]; i++) {
         json_t *r = event_at(event_at(file, "services"), replicas[i]);
         assert_non_null(r);

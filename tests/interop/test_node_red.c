@@ -144,11 +144,12 @@ static void run_node_red(struct node_red *n)
     write_file(n, "settings.js", settings);
     snprintf(path, sizeof(path), "%s/settings.js", n->folder);
     snprintf(script, sizeof(script), "%s/node-red/red.js", need_env("KC_TEST_NODE_MODULES"));
-    n->process = process_start(
-        ARGS("node", script, "--settings", path),
-        &(struct process_options){ .env = ARGS(no_sign_in(), "KAFKA_WEBHOOK_SECRET=" SECRET,
-                                               "NODE_RED_HOME", "NODE_OPTIONS", "http_proxy",
-                                               "https_proxy", "all_proxy") });
+    static const char secret[] = "KAFKA_WEBHOOK_SECRET=" SECRET;
+    n->process =
+        process_start(ARGS("node", script, "--settings", path),
+                      &(struct process_options){
+                          .env = ARGS(no_sign_in(), secret, "NODE_RED_HOME", "NODE_OPTIONS",
+                                      "http_proxy", "https_proxy", "all_proxy") });
     const char *port = strrchr(wait_for(n, "Server now running at http:", START_MS), ':');
     assert_non_null(port);
     n->port = (int)strtol(port + 1, NULL, 10);
