@@ -305,6 +305,49 @@ static void a_number_that_is_not_given_or_wrong_is_its_fallback(void **state)
     kc_doc_free(text);
 }
 
+/* --- several tables, one document --- */
+
+static const struct kc_field more_fields[] = {
+    { .name = "topic", .type = KC_TEXT, KC_AT(conf, topic) },
+    { .name = "groupId", .type = KC_TEXT, KC_AT(conf, secret), .required = true },
+    { 0 },
+};
+
+static void assert_checked(const char *text, const char *says)
+{
+    const struct kc_field *const tables[] = { fields, more_fields, NULL };
+    struct kc_error err = { 0 };
+    struct kc_faults faults;
+    char *copy = json(text);
+    struct kc_doc *doc = kc_doc_parse(kc_text(copy), &err);
+    assert_non_null(doc);
+    kc_faults_init(&faults);
+    bool ok = kc_fields_check(tables, doc, &faults);
+    assert_int_equal(ok, kc_faults_none(&faults, KC_CONFIG, &err));
+    assert_int_equal(ok, says == NULL);
+    if (says)
+        assert_string_equal(err.text, says);
+    kc_faults_deinit(&faults);
+    kc_doc_free(doc);
+    free(copy);
+}
+
+static void a_document_of_several_tables_wants_none_of_their_fields(void **state)
+{
+    (void)state;
+    assert_checked("{}", NULL);
+    assert_checked("{'topic': 'cars', 'groupId': 'g', 'color': 'GREEN', 'isOn': null}", NULL);
+}
+
+static void a_document_of_several_tables_is_right_in_one_of_them(void **state)
+{
+    (void)state;
+    assert_checked("{'timeoutMs': 5}", "field 'timeoutMs': 5 is below 1000");
+    assert_checked("{'groupI': 'g'}", "field 'groupI': unknown; did you mean 'groupId'?");
+    assert_checked("{'xyzzyxyzzy': 1}", "field 'xyzzyxyzzy': unknown");
+    assert_checked("{'groupId': {}}", "field 'groupId': must be a text");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +368,8 @@ int main(void)
         cmocka_unit_test(each_difference_counts),
         cmocka_unit_test(a_table_picks_the_members_that_it_knows),
         cmocka_unit_test(a_number_that_is_not_given_or_wrong_is_its_fallback),
+        cmocka_unit_test(a_document_of_several_tables_wants_none_of_their_fields),
+        cmocka_unit_test(a_document_of_several_tables_is_right_in_one_of_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,50 @@ static void commands_and_entry_points_are_found_by_name(void **state)
     assert_null(kc_entry_find("Produce"));
 }
 
+static void a_server_has_limits_unless_it_is_told_others(void **state)
+{
+    (void)state;
+    struct kc_options o = options_of("serve");
+    assert_string_equal(o.http.listen, "127.0.0.1:8080");
+    assert_int_equal(o.http.connections_max, 4096);
+    assert_int_equal(o.http.connections_per_address, 1024);
+    assert_int_equal(o.http.header_ms, 10000);
+    assert_int_equal(o.http.body_ms, 30000);
+    assert_int_equal(o.http.idle_ms, 60000);
+    assert_false(o.http.no_request_credentials);
+    assert_null(o.allow_callback[0]);
+    o = options_of(
+        "serve --listen [::1]:0 --api-token-file t --tls-cert c --tls-key k --state d "
+        "--subscriptions s --allow-callback a --allow-callback 10.0.0.1 "
+        "--no-request-credentials --max-connections 7 "
+        "--max-connections-per-address 6 --header-timeout-ms 50 "
+        "--body-timeout-ms 51 --idle-timeout-ms 52");
+    assert_string_equal(o.http.listen, "[::1]:0");
+    assert_string_equal(o.api_token_file, "t");
+    assert_string_equal(o.http.tls_cert, "c");
+    assert_string_equal(o.http.tls_key, "k");
+    assert_string_equal(o.http.state_dir, "d");
+    assert_string_equal(o.http.subscriptions_file, "s");
+    assert_string_equal(o.allow_callback[0], "a");
+    assert_string_equal(o.allow_callback[1], "10.0.0.1");
+    assert_null(o.allow_callback[2]);
+    assert_true(o.http.no_request_credentials);
+    assert_int_equal(o.http.connections_max, 7);
+    assert_int_equal(o.http.connections_per_address, 6);
+    assert_int_equal(o.http.header_ms, 50);
+    assert_int_equal(o.http.body_ms, 51);
+    assert_int_equal(o.http.idle_ms, 52);
+}
+
+static void a_limit_of_a_server_has_a_range(void **state)
+{
+    (void)state;
+    assert_refused("serve --max-connections 0",
+                   "--max-connections wants a whole number from 1");
+    assert_refused("serve --header-timeout-ms 9", "--header-timeout-ms wants");
+    assert_refused("serve --allow-callback=", "--allow-callback wants a host or an address");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +237,8 @@ int main(void)
         cmocka_unit_test(an_option_that_wants_a_value_says_which),
         cmocka_unit_test(numbers_have_a_range),
         cmocka_unit_test(choices_are_kept),
+        cmocka_unit_test(a_server_has_limits_unless_it_is_told_others),
+        cmocka_unit_test(a_limit_of_a_server_has_a_range),
         cmocka_unit_test(a_set_is_a_key_and_a_value),
         cmocka_unit_test(more_than_fits_is_refused),
         cmocka_unit_test(every_option_has_help_and_a_name_of_its_own),
