@@ -13,7 +13,7 @@ ARG APT_CONF=
 RUN printf '%s\n' "$APT_CONF" >/etc/apt/apt.conf.d/90build \
  && apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-        ca-certificates make libsasl2-modules-gssapi-mit \
+        ca-certificates make libsasl2-modules-gssapi-mit krb5-user \
  && scripts/deps build build/deps/build.mk
 COPY . .
 RUN make && scripts/image-root /image && mkdir /state

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "kafka/credentials.h"
+#include "kafka/kerberos.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,11 +98,12 @@ bool kc_settings_read(struct kc_settings *s, const struct kc_options *o,
         if (!add_set(s, entries, o->sets[i], err))
             return false;
     }
-    return true;
+    return kc_kerberos_prepare(s->credentials, err);
 }
 
 void kc_settings_deinit(struct kc_settings *s)
 {
+    kc_kerberos_close();
     kc_doc_free(s->config);
     kc_doc_free(s->credentials);
     *s = (struct kc_settings){ NULL, NULL };

@@ -2,6 +2,7 @@
 #include "kafka/client.h"
 
 #include "base/log.h"
+#include "kafka/kerberos.h"
 #include "kafka/properties.h"
 #include "kafka/token.h"
 
@@ -157,6 +158,16 @@ static bool set_all(rd_kafka_conf_t *conf, const struct kc_property *list, struc
     return true;
 }
 
+/* librdkafka's own way to tickets is a shell line into which the principal is pasted, so it is
+ * always off. Tickets come from the operator's cache, or from kerberos.c. */
+static bool set_kerberos(rd_kafka_conf_t *conf, const struct kc_credentials *c,
+                         struct kc_error *err)
+{
+    return set(conf, "sasl.kerberos.min.time.before.relogin", "0", err) &&
+           set(conf, "sasl.kerberos.service.name", c->kerberos_service, err) &&
+           set(conf, "sasl.kerberos.principal", c->kerberos_principal, err);
+}
+
 static bool set_credentials(rd_kafka_conf_t *conf, const struct kc_credentials *c,
                             struct kc_error *err)
 {
@@ -171,12 +182,16 @@ static bool set_credentials(rd_kafka_conf_t *conf, const struct kc_credentials *
         [KC_SCRAM_SHA_256] = "SCRAM-SHA-256",
         [KC_PLAIN] = "PLAIN",
         [KC_OAUTHBEARER] = "OAUTHBEARER",
+        [KC_GSSAPI] = "GSSAPI",
     };
     bool signs_in = c->security == KC_SASL_SSL || c->security == KC_SASL_PLAINTEXT;
     bool has_token = c->mechanism == KC_OAUTHBEARER;
+    bool has_password = !has_token && c->mechanism != KC_GSSAPI;
     if (signs_in && (!set(conf, "sasl.mechanisms", mechanisms[c->mechanism], err) ||
-                     !set(conf, "sasl.username", has_token ? NULL : c->username, err) ||
-                     !set(conf, "sasl.password", has_token ? NULL : c->password, err)))
+                     !set(conf, "sasl.username", has_password ? c->username : NULL, err) ||
+                     !set(conf, "sasl.password", has_password ? c->password : NULL, err)))
+        return false;
+    if (signs_in && c->mechanism == KC_GSSAPI && !set_kerberos(conf, c, err))
         return false;
     if (has_token)
         rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, on_token_wanted);
@@ -218,6 +233,10 @@ rd_kafka_t *kc_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf,
                           struct kc_error *err)
 {
     char why[512];
+    if (credentials->kerberos_keytab && !kc_kerberos_ensure(credentials, err)) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
     rd_kafka_t *rk = rd_kafka_new(type, conf, why, sizeof(why));
     if (!rk) {
         rd_kafka_conf_destroy(conf); /* librdkafka takes it on success only */

@@ -16,6 +16,7 @@ static const struct kc_choice mechanisms[] = {
     [KC_SCRAM_SHA_256] = { "scram-sha-256", "SCRAM-SHA-256", "SASL/SCRAM-SHA-256" },
     [KC_PLAIN] = { "plain", "PLAIN", "SASL/PLAIN" },
     [KC_OAUTHBEARER] = { "oauthbearer", "OAUTHBEARER", "SASL/OAUTHBEARER" },
+    [KC_GSSAPI] = { "gssapi", "GSSAPI", "SASL/GSSAPI" },
     [KC_NO_SIGN_IN] = { "none", "No sign-in", NULL },
     { 0 },
 };
@@ -50,8 +51,8 @@ const struct kc_field kc_credentials_fields[] = {
       .type = KC_TEXT,
       KC_AT(kc_credentials, username),
       .label = "Username",
-      .help = "Whom to sign in as; needed by every mechanism but none. With oauthbearer the "
-              "client id." },
+      .help = "Whom to sign in as; needed by every mechanism but gssapi and none. With "
+              "oauthbearer the client id." },
     { .name = "password",
       .type = KC_TEXT,
       KC_AT(kc_credentials, password),
@@ -77,6 +78,28 @@ const struct kc_field kc_credentials_fields[] = {
       .help =
           "Pairs name=value, separated by comma or newline, that go to the brokers with the "
           "token." },
+    { .name = "kerberosPrincipal",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, kerberos_principal),
+      .kafka = "sasl.kerberos.principal",
+      .label = "Kerberos principal",
+      .example = "flows@EXAMPLE.COM",
+      .help = "Whom gssapi signs in as; needed beside a keytab. Without one the operator's "
+              "ticket cache decides." },
+    { .name = "kerberosServiceName",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, kerberos_service),
+      .kafka = "sasl.kerberos.service.name",
+      .fallback = "kafka",
+      .label = "Kerberos service name",
+      .help = "The first part of the brokers' principals, for gssapi." },
+    { .name = "kerberosKeytab",
+      .type = KC_TEXT,
+      KC_AT(kc_credentials, kerberos_keytab),
+      .operator_only = true,
+      .label = "Kerberos keytab",
+      .help = "File with the principal's keys, from which gssapi gets its tickets; from the "
+              "operator only, never from a flow." },
     { .name = "clientId",
       .type = KC_TEXT,
       KC_AT(kc_credentials, client_id),
@@ -161,12 +184,16 @@ static void check_sign_in(const struct kc_credentials *c, struct kc_faults *faul
             faults, "/securityProtocol",
             "%s signs in, but mechanism is none: choose SSL or PLAINTEXT, or a mechanism",
             securities[c->security].name);
-    if (!by_protocol && by_mechanism && c->username)
+    if (!by_protocol && c->mechanism == KC_GSSAPI)
+        kc_faults_add(faults, "/securityProtocol",
+                      "%s does not sign in, but mechanism is gssapi: choose SASL_SSL",
+                      securities[c->security].name);
+    else if (!by_protocol && by_mechanism && c->username)
         kc_faults_add(
             faults, "/securityProtocol",
             "%s does not sign in, but a username is given: choose SASL_SSL, or mechanism none",
             securities[c->security].name);
-    if (!by_protocol || !by_mechanism)
+    if (!by_protocol || !by_mechanism || c->mechanism == KC_GSSAPI)
         return;
     if (!c->username)
         kc_faults_add(faults, "/username", "required by mechanism %s",
@@ -204,6 +231,28 @@ static void check_token(const struct kc_credentials *c, struct kc_faults *faults
         kc_faults_add(faults, "/tokenUrl", "required by mechanism oauthbearer");
     else if (!kc_http_check_url(c->token_url, kc_kafka_allowed_token_servers(), &err))
         kc_faults_add(faults, "/tokenUrl", "%s", err.text);
+}
+
+/* A name goes into kinit's arguments: what could be an option or mean more is refused. */
+static void check_kerberos_name(const char *name, const char *pointer, struct kc_faults *faults)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789._/@-";
+    if (name && (strspn(name, letters) != strlen(name) || *name == '-' || !*name))
+        kc_faults_add(faults, pointer,
+                      "may hold letters, digits and . _ / @ - only, and not begin with -");
+}
+
+static void check_kerberos(const struct kc_credentials *c, struct kc_faults *faults)
+{
+    check_kerberos_name(c->kerberos_principal, "/kerberosPrincipal", faults);
+    check_kerberos_name(c->kerberos_service, "/kerberosServiceName", faults);
+    if (c->mechanism != KC_GSSAPI && c->kerberos_principal)
+        kc_faults_add(faults, "/kerberosPrincipal", "belongs to mechanism gssapi");
+    if (c->mechanism != KC_GSSAPI && c->kerberos_keytab)
+        kc_faults_add(faults, "/kerberosKeytab", "belongs to mechanism gssapi");
+    if (c->mechanism == KC_GSSAPI && c->kerberos_keytab && !c->kerberos_principal)
+        kc_faults_add(faults, "/kerberosPrincipal", "required beside a keytab");
 }
 
 static void read_brokers(struct kc_credentials *c, struct kc_faults *faults)
@@ -281,6 +330,8 @@ bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
         check_sign_in(c, faults);
     if (ok)
         check_token(c, faults);
+    if (ok)
+        check_kerberos(c, faults);
     read_brokers(c, faults);
     check_certificates(c, faults);
     kc_properties_check(c, faults);

@@ -10,6 +10,7 @@ enum kc_mechanism {
     KC_SCRAM_SHA_256,
     KC_PLAIN,
     KC_OAUTHBEARER,
+    KC_GSSAPI,
     KC_NO_SIGN_IN,
 };
 
@@ -38,8 +39,15 @@ struct kc_credentials {
     char *token_url;
     char *scope;
     char *oauth_extensions; /* "name=value", separated by comma or newline */
-    char *properties;       /* lines; kafka/properties.h */
+    char *kerberos_principal;
+    char *kerberos_service;
+    char *kerberos_keytab;
+    char *properties; /* lines; kafka/properties.h */
 };
+
+/* Why a request cannot say gssapi: its own principal would sign in with our tickets. */
+#define KC_NO_FOREIGN_TICKETS                                                                  \
+    "gssapi signs in with the server's own Kerberos tickets: only its operator may set it"
 
 extern const struct kc_field kc_credentials_fields[];
 

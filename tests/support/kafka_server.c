@@ -59,9 +59,7 @@ char *kafka_log_tail(const struct kafka_server *server)
     return tail;
 }
 
-/* A port below the range that outgoing connections use: a client that knocks while the server
- * is down could otherwise be given the very port it knocks at, and be connected to itself. */
-static int free_port(void)
+int free_port(void)
 {
     static unsigned int next;
     if (next == 0)
@@ -201,6 +199,8 @@ static struct process *java(const struct kafka_server *server, const char *const
     if (!server->is_for_bench)
         argv[n++] = "-XX:TieredStopAtLevel=1";
     argv[n++] = log4j;
+    if (server->java_option)
+        argv[n++] = server->java_option;
     argv[n++] = "-cp";
     argv[n++] = jars;
     while (*args && n < 31)
@@ -295,6 +295,7 @@ struct kafka_server *kafka_start(const struct kafka_options *options)
     struct kafka_server *server = calloc(1, sizeof(*server));
     assert_non_null(server);
     server->is_for_bench = options->is_for_bench;
+    server->java_option = options->java_option ? strdup(options->java_option) : NULL;
     snprintf(server->folder, sizeof(server->folder), "%s/kc-kafka.XXXXXX",
              options->is_for_bench ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(server->folder));
@@ -357,5 +358,6 @@ void kafka_free(struct kafka_server *server)
         return;
     kafka_kill(server); /* its data goes too: there is nothing to bring to an end */
     nftw(server->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    free(server->java_option);
     free(server);
 }

@@ -20,6 +20,7 @@ struct kafka_options {
     bool has_rights;                /* StandardAuthorizer: what is not allowed is refused */
     bool is_for_bench;              /* compiled to the full, data in memory; starts slower */
     const char *const *properties;  /* "name=value": on top of server.properties */
+    const char *java_option;        /* one more argument of java's; may be NULL */
     const char *server_certificate; /* NULL: the right one; else "wrong_name" or "expired" */
 };
 
@@ -31,6 +32,7 @@ struct kafka_server {
     struct process *process;
     int ports[5];
     bool is_for_bench;
+    char *java_option;
 };
 
 /* Ready for requests when it returns; fails the test with the server's log otherwise. options
@@ -46,6 +48,10 @@ void kafka_free(struct kafka_server *server); /* kills it, removes its folder; N
 
 /* The last lines of the server's log; the caller frees. */
 char *kafka_log_tail(const struct kafka_server *server);
+
+/* A port below the range that outgoing connections use: a client that knocks while the server
+ * is down could otherwise be given the very port it knocks at, and be connected to itself. */
+int free_port(void);
 
 /* A file's whole text, NUL-terminated; the caller frees. */
 char *read_text_file(const char *path);

@@ -195,8 +195,9 @@ static void a_mechanism_is_understood_in_its_spellings(void **state)
         assert_int_equal(c.mechanism, rows[i].mechanism);
         kc_credentials_free(&c);
     }
-    assert_refused("{" ALICE ", 'mechanism': 'md5'}",
-                   "must be one of scram-sha-512, scram-sha-256, plain, oauthbearer, none");
+    assert_refused(
+        "{" ALICE ", 'mechanism': 'md5'}",
+        "must be one of scram-sha-512, scram-sha-256, plain, oauthbearer, gssapi, none");
 }
 
 static void who_signs_in_needs_a_name_and_a_password(void **state)
@@ -316,6 +317,61 @@ static void a_property_that_librdkafka_refuses_is_named(void **state)
     kc_credentials_free(&c);
 }
 
+static void gssapi_needs_no_name_and_no_password(void **state)
+{
+    (void)state;
+    struct kc_credentials c = credentials_of("{'brokers': 'b', 'mechanism': 'SASL/GSSAPI'}");
+    assert_int_equal(c.mechanism, KC_GSSAPI);
+    assert_int_equal(c.security, KC_SASL_SSL);
+    assert_string_equal(c.kerberos_service, "kafka");
+    kc_credentials_free(&c);
+    c = credentials_of(
+        "{'brokers': 'b', 'mechanism': 'gssapi', 'kerberosServiceName': 'k',"
+        " 'kerberosPrincipal': 'a/b-c.d_1@EXAMPLE.COM', 'kerberosKeytab': '/k'}");
+    kc_credentials_free(&c);
+}
+
+static void what_kinit_could_misunderstand_is_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { "a;b", "a b", "$(x)", "-X", "a\\nb", "a|b" };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        char text[160];
+        snprintf(text, sizeof(text),
+                 "{'brokers': 'b', 'mechanism': 'gssapi', 'kerberosPrincipal': '%s'}",
+                 wrong[i]);
+        assert_refused(text, "field 'kerberosPrincipal': ");
+    }
+    assert_refused("{'brokers': 'b', 'mechanism': 'gssapi', 'kerberosServiceName': 'k|l'}",
+                   "field 'kerberosServiceName': ");
+    assert_refused("{'brokers': 'b', 'mechanism': 'gssapi', 'kerberosKeytab': '/k'}",
+                   "field 'kerberosPrincipal': required beside a keytab");
+    assert_refused("{'brokers': 'b', 'mechanism': 'none', 'kerberosKeytab': '/k'}",
+                   "field 'kerberosKeytab': belongs to mechanism gssapi");
+    assert_refused("{'brokers': 'b', 'mechanism': 'gssapi', 'securityProtocol': 'SSL'}",
+                   "SSL does not sign in, but mechanism is gssapi");
+}
+
+/* librdkafka's own way to tickets is a shell's line. */
+static void librdkafka_never_runs_kinit(void **state)
+{
+    (void)state;
+    char value[32];
+    size_t size = sizeof(value);
+    struct kc_error err = { 0 };
+    struct kc_health health;
+    kc_health_init(&health);
+    struct kc_credentials c = credentials_of("{'brokers': 'b', 'mechanism': 'gssapi'}");
+    static const struct kc_property own[] = { { NULL, NULL } };
+    rd_kafka_conf_t *conf = kc_client_conf(RD_KAFKA_CONSUMER, &c, own, &health, &err);
+    assert_non_null(conf);
+    rd_kafka_conf_get(conf, "sasl.kerberos.min.time.before.relogin", value, &size);
+    assert_string_equal(value, "0");
+    rd_kafka_conf_destroy(conf);
+    kc_credentials_free(&c);
+    kc_health_deinit(&health);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +394,9 @@ int main(void)
         cmocka_unit_test(what_is_no_certificate_is_refused),
         cmocka_unit_test(credentials_become_librdkafkas_properties),
         cmocka_unit_test(a_property_that_librdkafka_refuses_is_named),
+        cmocka_unit_test(gssapi_needs_no_name_and_no_password),
+        cmocka_unit_test(what_kinit_could_misunderstand_is_refused),
+        cmocka_unit_test(librdkafka_never_runs_kinit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,7 +91,7 @@ static void check_secret(const char *table, const struct kc_field *f)
     CHECK(f, !f->secret || (f->type == KC_TEXT && !f->fallback && !f->example));
     CHECK(f,
           f->secret == (strcasestr(f->name, "password") || strcmp(f->name, "clientKey") == 0));
-    CHECK(f, f->operator_only == (strstr(f->name, "File") != NULL));
+    CHECK(f, f->operator_only == (strstr(f->name, "File") || strstr(f->name, "Keytab")));
 }
 
 static void what_is_secret_has_no_default_and_what_names_a_file_is_the_operators(void **state)

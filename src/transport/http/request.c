@@ -174,6 +174,10 @@ static void check_credentials(struct kc_request *r)
     refuse_operators(r, kc_credentials_fields, r->credentials);
     bool is_right =
         kc_credentials_read(&scratch, r->credentials, KC_UNKNOWN_IS_ERROR, &r->faults);
+    if (is_right && scratch.mechanism == KC_GSSAPI) {
+        fault_at(r, KC_LIT("mechanism"), KC_NO_FOREIGN_TICKETS);
+        is_right = false;
+    }
     r->faults.at = NULL;
     if (!is_right)
         r->code = KC_CONFIG;

@@ -109,6 +109,8 @@ static void check_credentials(const struct kc_spec *spec, const struct kc_spec_r
     kc_faults_init(&inner);
     if (!kc_credentials_read(&read, spec->credentials, KC_UNKNOWN_IS_ERROR, &inner))
         add_below(faults, "credentials", &inner);
+    if (read.mechanism == KC_GSSAPI && !rules->is_from_operator)
+        kc_faults_add(faults, "/credentials/mechanism", KC_NO_FOREIGN_TICKETS);
     kc_credentials_free(&read);
     kc_faults_deinit(&inner);
     for (const struct kc_field *f = kc_credentials_fields; f->name; f++) {
