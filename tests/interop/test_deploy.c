@@ -218,11 +218,12 @@ static void compose_reads_our_file(void **state)
     char *version = read_text_file(ours("VERSION"));
     snprintf(image, sizeof(image), "kafka-component:%.*s", (int)strcspn(version, "\n"),
              version);
-    free(version);
+    version[strcspn(version, "\n")] = '\0';
     for (int i = 0; replicas[i]; i++) {
         json_t *r = event_at(event_at(file, "services"), replicas[i]);
         assert_non_null(r);
         assert_event_str(r, "image", image);
+        assert_event_str(r, "build.args.VERSION", version);
         assert_json(r, "read_only", "true");
         assert_json(r, "cap_drop", "[\"ALL\"]");
         assert_json(r, "security_opt", "[\"no-new-privileges:true\"]");
@@ -236,6 +237,7 @@ static void compose_reads_our_file(void **state)
     }
     assert_string_not_equal(event_str(file, "services.component-1.volumes.0.source"),
                             event_str(file, "services.component-2.volumes.0.source"));
+    free(version);
     assert_event_str(file, "services.topics.depends_on.kafka.condition", "service_healthy");
     json_decref(file);
 }
