@@ -490,8 +490,8 @@ static void what_waits_too_long_for_its_turn_is_503_with_the_cause(void **state)
                                        .path = PRODUCE "?timeoutMs=5000",
                                        .body = many };
     struct http *first = http_start(&full);
-    while (threads_named(s, "kc-worker") == 0)
-        http_get(s->base, "/healthz", NULL);
+    for (int i = 0; i < 100; i++) /* the loop has seen what was sent before each of these */
+        assert_http(http_get(s->base, "/healthz", NULL), 200);
     struct http_answer *late = post_to(s, "timeoutMs=5000", "{'value': 'late'}");
     kafka_thaw(kafka);
     assert_problem(late, 503, NULL);
@@ -662,6 +662,36 @@ static void lines_that_came_complete_are_written_though_the_body_breaks_off(void
     assert_values(topic, ARGS("a", "b"));
 }
 
+static void bodies_of_lines_are_so_many_at_once(void **state)
+{
+    (void)state;
+    enum {
+        AT_ONCE = 64
+    };
+    struct serve *s = serve_topic(witness_new_topic(witness, 1, NULL));
+    const struct http_request request = { .base = s->base,
+                                          .path = PRODUCE,
+                                          .headers = ARGS(LINES),
+                                          .is_upload = true,
+                                          .is_alone = true };
+    struct http *open[AT_ONCE];
+    for (int i = 0; i < AT_ONCE; i++) {
+        open[i] = http_start(&request);
+        http_say(open[i], "{\"value\":\"a\"}");
+    }
+    for (int64_t until = now_ms() + WAIT_MS;
+         threads_named(s, "kc-upload") < AT_ONCE && now_ms() < until;)
+        http_get(s->base, "/healthz", NULL);
+    struct http_answer *a = post_lines(s, "{'value': 'b'}");
+    assert_problem(a, 429, "too_many");
+    assert_non_null(http_header(a, "Retry-After"));
+    for (int i = 0; i < AT_ONCE; i++) {
+        http_send_end(open[i]);
+        assert_http(http_finish(open[i], WAIT_MS), 200);
+    }
+    assert_http(post_lines(s, "{'value': 'c'}"), 200);
+}
+
 /* --- kill -9 --- */
 
 static void none_that_was_answered_is_lost_by_twenty_kills(void **state)
@@ -771,6 +801,7 @@ int main(void)
         live_test(lines_without_end_take_bounded_memory),
         live_test(a_broker_that_pauses_holds_the_client_back),
         live_test(lines_that_came_complete_are_written_though_the_body_breaks_off),
+        live_test(bodies_of_lines_are_so_many_at_once),
         live_test(none_that_was_answered_is_lost_by_twenty_kills),
     };
     return cmocka_run_group_tests_name("live/http_produce", tests, setup, live_teardown);
