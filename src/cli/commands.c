@@ -29,6 +29,30 @@ const struct kc_command kc_commands[] = {
       "\\\n"
       "      -H 'Content-Type: application/json'\n",
       kc_command_serve },
+    { "verify", "", "Find out whether the credentials work, and if not, why",
+      "Walks from the settings over names, TCP, TLS, the mechanisms on offer and the sign-in "
+      "to "
+      "the\n"
+      "brokers' advertised addresses, and to the topic and the group where they are set; says "
+      "of "
+      "the\n"
+      "first step that fails what it is and what to do. A table on a terminal, otherwise one "
+      "JSON object.\n"
+      "Ends with 0 when verified, else with 78 (settings), 77 (sign-in, rights) or 69 "
+      "(reachability).\n"
+      "docs/verify.md has all codes.",
+      "  kafka-component verify --credentials kafka.json\n"
+      "  kafka-component verify --credentials kafka.json --set topic=cars --set "
+      "groupId=billing "
+      "| jq .\n",
+      kc_command_verify },
+    { "models", "topics|groups|partitions", "List what a form's field can be given",
+      "Prints {\"value\":\"label\"}: the topics or the consumer groups that the account may "
+      "see, or the\n"
+      "partitions of the topic that is set. Topics of Kafka's own are left out.",
+      "  kafka-component models topics --credentials kafka.json\n"
+      "  kafka-component models partitions --credentials kafka.json --set topic=cars\n",
+      kc_command_models },
     { "probe", "[URL]", "Ask a server whether it is well, for health checks",
       "Ends with 0 when a GET of the URL is answered with 2xx within 3 s, with 69 otherwise. "
       "Without one\n"

@@ -20,6 +20,8 @@ const struct kc_command *kc_command_find(const char *name); /* NULL when there i
 
 int kc_command_run(const struct kc_options *o);
 int kc_command_serve(const struct kc_options *o);
+int kc_command_verify(const struct kc_options *o);
+int kc_command_models(const struct kc_options *o);
 int kc_command_probe(const struct kc_options *o);
 int kc_command_describe(const struct kc_options *o);
 int kc_command_demo(const struct kc_options *o);

@@ -79,8 +79,9 @@ static void print_bash(void)
         else if (o->argument && strcmp(o->argument, "DIR") == 0)
             printf("        %s) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n", o->name);
     }
-    printf("        --set)\n            [[ $command == serve ]] && entry=serve\n"
-           "            case $entry in\n");
+    printf(
+        "        --set)\n            [[ $command =~ ^(serve|verify|models)$ ]] && entry=serve\n"
+        "            case $entry in\n");
     for (size_t i = 0; kc_entries[i]; i++) {
         printf("                %s) words='", kc_entries[i]->name);
         print_set_keys(kc_entries[i]);
@@ -141,7 +142,8 @@ static void print_fish(void)
         print_set_keys(kc_entries[i]);
         printf("'\n");
     }
-    printf("complete -c kafka-component -n '__fish_seen_subcommand_from serve' -l set -r -a '");
+    printf("complete -c kafka-component -n '__fish_seen_subcommand_from serve verify models' "
+           "-l set -r -a '");
     print_all_set_keys();
     printf("'\n");
 }

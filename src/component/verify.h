@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/* verify.h - do these credentials work, and what can be chosen with them. Both wait for Kafka,
- * within wait_ms. Any thread. */
+/* verify.h - the connection doctor: do these credentials work, and if not, why.
+ *
+ * It walks from the settings over names, TCP, TLS, the mechanisms on offer, the token server
+ * and the sign-in to the brokers' advertised listeners, the topic and the group, and stops at
+ * the first step that fails. Any thread; it waits for Kafka, wait_ms over all steps. */
 #ifndef KC_COMPONENT_VERIFY_H
 #define KC_COMPONENT_VERIFY_H
 
-#include "base/buf.h"
 #include "base/faults.h"
+#include "component/verdict.h"
 #include "conf/doc.h"
+
+#define KC_VERIFY_MS 10000 /* the usual wait: a person sits in front of it */
 
 /* What is to be looked at beside the sign-in; NULL: not. */
 struct kc_verify_ask {
     const char *topic;
-    const char *group_id;
+    const char *group_id; /* with it the topic is one to be read */
 };
 
-/* Appends {"verified":bool,"code"?,"reason"?,"steps":[…]}: the steps that were taken, up to the
- * first that failed, which gives code and reason. */
-void kc_verify(const struct kc_doc *credentials, const struct kc_verify_ask *ask, int wait_ms,
-               struct kc_buf *out);
-
-/* Appends what a form's field can be given, as {"value":"label"}. The only model is "topics".
- * False and err otherwise; faults then has each wrong field, where that was it. */
-bool kc_model(const char *name, const struct kc_doc *credentials, int wait_ms,
-              struct kc_buf *out, struct kc_faults *faults, struct kc_error *err) KC_MUST_CHECK;
+/* faults are those that the caller has found in the settings already; NULL: none. The verdict
+ * is the caller's. */
+struct kc_verdict *kc_verify(const struct kc_doc *credentials, const struct kc_verify_ask *ask,
+                             const struct kc_faults *faults, int wait_ms);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "kafka/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -83,8 +84,7 @@ static bool has_trouble(struct kc_cluster *c)
 }
 
 /* NULL and code when nobody answered. */
-static const rd_kafka_metadata_t *metadata(struct kc_cluster *c, bool of_all,
-                                           rd_kafka_topic_t *topic, int wait_ms,
+static const rd_kafka_metadata_t *metadata(struct kc_cluster *c, bool of_all, int wait_ms,
                                            rd_kafka_resp_err_t *code)
 {
     const rd_kafka_metadata_t *m = NULL;
@@ -92,7 +92,7 @@ static const rd_kafka_metadata_t *metadata(struct kc_cluster *c, bool of_all,
     int left, try_ms = FIRST_TRY_MS;
     *code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     while (!m && (left = kc_ms_until(deadline, try_ms)) > 0) {
-        *code = rd_kafka_metadata(c->rk, of_all, topic, &m, left);
+        *code = rd_kafka_metadata(c->rk, of_all, NULL, &m, left);
         if (*code != RD_KAFKA_RESP_ERR_NO_ERROR)
             m = NULL;
         if (!m && (is_refused(c) || (try_ms >= LAST_TRY_MS && has_trouble(c))))
@@ -107,7 +107,7 @@ static const rd_kafka_metadata_t *metadata(struct kc_cluster *c, bool of_all,
 bool kc_cluster_brokers(struct kc_cluster *c, int wait_ms, int *count, struct kc_error *err)
 {
     rd_kafka_resp_err_t code;
-    const rd_kafka_metadata_t *m = metadata(c, false, NULL, wait_ms, &code);
+    const rd_kafka_metadata_t *m = metadata(c, false, wait_ms, &code);
     if (!m)
         return fail(c, code, "ask for the brokers", err);
     *count = m->broker_cnt;
@@ -115,98 +115,180 @@ bool kc_cluster_brokers(struct kc_cluster *c, int wait_ms, int *count, struct kc
     return true;
 }
 
-bool kc_cluster_topic(struct kc_cluster *c, const char *topic, int wait_ms, int *partitions,
-                      struct kc_error *err)
-{
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__INVALID_ARG;
-    rd_kafka_topic_t *handle = rd_kafka_topic_new(c->rk, topic, NULL);
-    const rd_kafka_metadata_t *m = handle ? metadata(c, false, handle, wait_ms, &code) : NULL;
-    if (m && m->topic_cnt == 1) {
-        code = m->topics[0].err;
-        *partitions = m->topics[0].partition_cnt;
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && *partitions == 0)
-            code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    } else if (m) {
-        code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    }
-    if (m)
-        rd_kafka_metadata_destroy(m);
-    if (handle)
-        rd_kafka_topic_destroy(handle);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR || fail(c, code, "ask for the topic", err);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-bool kc_cluster_topics(struct kc_cluster *c, int wait_ms, struct kc_topics *topics,
-                       struct kc_error *err)
+bool kc_cluster_listeners(struct kc_cluster *c, int wait_ms, struct kc_broker *out, size_t max,
+                          size_t *count, struct kc_error *err)
 {
     rd_kafka_resp_err_t code;
-    *topics = (struct kc_topics){ NULL, 0 };
-    const rd_kafka_metadata_t *m = metadata(c, true, NULL, wait_ms, &code);
+    const rd_kafka_metadata_t *m = metadata(c, false, wait_ms, &code);
+    *count = 0;
     if (!m)
-        return fail(c, code, "ask for the topics", err);
-    topics->names = kc_new0_array(char *, (size_t)m->topic_cnt + 1);
-    for (int i = 0; i < m->topic_cnt; i++) {
-        if (strncmp(m->topics[i].topic, INTERNAL, sizeof(INTERNAL) - 1) != 0)
-            topics->names[topics->count++] = kc_strdup(m->topics[i].topic);
+        return fail(c, code, "ask for the brokers", err);
+    for (int i = 0; i < m->broker_cnt; i++, (*count)++) {
+        if (*count >= max)
+            continue;
+        (void)snprintf(out[*count].host, sizeof(out->host), "%s", m->brokers[i].host);
+        out[*count].port = m->brokers[i].port;
     }
     rd_kafka_metadata_destroy(m);
-    qsort(topics->names, topics->count, sizeof(char *), by_name);
     return true;
 }
 
-void kc_topics_deinit(struct kc_topics *topics)
+/* --- lists --- */
+
+static int by_name(const void *a, const void *b)
 {
-    for (size_t i = 0; i < topics->count; i++)
-        free(topics->names[i]);
-    free(topics->names);
-    *topics = (struct kc_topics){ NULL, 0 };
+    return strcmp(((const struct kc_listed *)a)->name, ((const struct kc_listed *)b)->name);
 }
 
-/* --- groups --- */
-
-static rd_kafka_resp_err_t group_of(rd_kafka_event_t *event, const char **state)
+static void sort(struct kc_listing *listing)
 {
-    rd_kafka_resp_err_t code =
-        event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE) { /* a broker that cannot say */
-        *state = rd_kafka_consumer_group_state_name(RD_KAFKA_CONSUMER_GROUP_STATE_UNKNOWN);
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (listing->count > 0)
+        qsort(listing->list, listing->count, sizeof(struct kc_listed), by_name);
+}
+
+void kc_listing_deinit(struct kc_listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->list[i].name);
+    free(listing->list);
+    *listing = (struct kc_listing){ NULL, 0 };
+}
+
+bool kc_cluster_topics(struct kc_cluster *c, int wait_ms, struct kc_listing *topics,
+                       struct kc_error *err)
+{
+    rd_kafka_resp_err_t code;
+    *topics = (struct kc_listing){ NULL, 0 };
+    const rd_kafka_metadata_t *m = metadata(c, true, wait_ms, &code);
+    if (!m)
+        return fail(c, code, "ask for the topics", err);
+    topics->list = kc_new0_array(struct kc_listed, (size_t)m->topic_cnt + 1);
+    for (int i = 0; i < m->topic_cnt; i++) {
+        const rd_kafka_metadata_topic_t *t = &m->topics[i];
+        if (strncmp(t->topic, INTERNAL, sizeof(INTERNAL) - 1) != 0)
+            topics->list[topics->count++] =
+                (struct kc_listed){ .name = kc_strdup(t->topic), .count = t->partition_cnt };
     }
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return code;
-    size_t count = 0;
+    rd_kafka_metadata_destroy(m);
+    sort(topics);
+    return true;
+}
+
+/* --- questions of the admin API --- */
+
+/* One question and its one answer. */
+struct question {
+    rd_kafka_AdminOptions_t *options;
+    rd_kafka_queue_t *answers;
+    rd_kafka_event_t *event;
+};
+
+static void question_init(struct question *q, struct kc_cluster *c, rd_kafka_admin_op_t op,
+                          int wait_ms, bool with_rights)
+{
+    char why[256];
+    *q = (struct question){ .options = rd_kafka_AdminOptions_new(c->rk, op),
+                            .answers = rd_kafka_queue_new(c->rk) };
+    (void)rd_kafka_AdminOptions_set_request_timeout(q->options, wait_ms, why, sizeof(why));
+    if (with_rights)
+        rd_kafka_error_destroy(
+            rd_kafka_AdminOptions_set_include_authorized_operations(q->options, 1));
+}
+
+static rd_kafka_resp_err_t question_wait(struct question *q, int wait_ms)
+{
+    q->event = rd_kafka_queue_poll(q->answers, wait_ms);
+    return q->event ? rd_kafka_event_error(q->event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
+static void question_deinit(struct question *q)
+{
+    if (q->event)
+        rd_kafka_event_destroy(q->event);
+    rd_kafka_AdminOptions_destroy(q->options);
+    rd_kafka_queue_destroy(q->answers);
+}
+
+static void read_rights(struct kc_rights *rights, const rd_kafka_AclOperation_t *list,
+                        size_t count)
+{
+    rights->is_told = list != NULL;
+    for (size_t i = 0; list && i < count; i++) {
+        bool is_all = list[i] == RD_KAFKA_ACL_OPERATION_ALL;
+        rights->may_read |= is_all || list[i] == RD_KAFKA_ACL_OPERATION_READ;
+        rights->may_write |= is_all || list[i] == RD_KAFKA_ACL_OPERATION_WRITE;
+    }
+}
+
+static rd_kafka_resp_err_t read_topic(rd_kafka_event_t *event, struct kc_topic_facts *facts)
+{
+    size_t topics = 0, partitions = 0, operations = 0;
+    const rd_kafka_TopicDescription_t **list = rd_kafka_DescribeTopics_result_topics(
+        rd_kafka_event_DescribeTopics_result(event), &topics);
+    if (topics != 1)
+        return RD_KAFKA_RESP_ERR__BAD_MSG;
+    const rd_kafka_error_t *error = rd_kafka_TopicDescription_error(list[0]);
+    if (error && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return rd_kafka_error_code(error);
+    (void)rd_kafka_TopicDescription_partitions(list[0], &partitions);
+    facts->partitions = (int)partitions;
+    const rd_kafka_AclOperation_t *allowed =
+        rd_kafka_TopicDescription_authorized_operations(list[0], &operations);
+    read_rights(&facts->rights, allowed, operations);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool kc_cluster_topic(struct kc_cluster *c, const char *topic, int wait_ms,
+                      struct kc_topic_facts *facts, struct kc_error *err)
+{
+    struct question q;
+    const char *names[] = { topic };
+    rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(names, 1);
+    *facts = (struct kc_topic_facts){ 0 };
+    question_init(&q, c, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, wait_ms, true);
+    rd_kafka_DescribeTopics(c->rk, topics, q.options, q.answers);
+    rd_kafka_resp_err_t code = question_wait(&q, wait_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = read_topic(q.event, facts);
+    question_deinit(&q);
+    rd_kafka_TopicCollection_destroy(topics);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR || fail(c, code, "ask for the topic", err);
+}
+
+static rd_kafka_resp_err_t read_group(rd_kafka_event_t *event, struct kc_group_facts *facts)
+{
+    size_t count = 0, operations = 0;
     const rd_kafka_ConsumerGroupDescription_t **groups =
         rd_kafka_DescribeConsumerGroups_result_groups(
             rd_kafka_event_DescribeConsumerGroups_result(event), &count);
     if (count != 1)
         return RD_KAFKA_RESP_ERR__BAD_MSG;
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
-    *state =
+    rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    facts->state =
         rd_kafka_consumer_group_state_name(rd_kafka_ConsumerGroupDescription_state(groups[0]));
-    return error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) { /* newer brokers' word for it */
+        facts->state = "Dead";
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    const rd_kafka_AclOperation_t *allowed =
+        rd_kafka_ConsumerGroupDescription_authorized_operations(groups[0], &operations);
+    read_rights(&facts->rights, allowed, operations);
+    return code;
 }
 
 static rd_kafka_resp_err_t describe(struct kc_cluster *c, const char *group, int wait_ms,
-                                    const char **state)
+                                    struct kc_group_facts *facts)
 {
-    char why[256];
+    struct question q;
     const char *groups[] = { group };
-    rd_kafka_queue_t *answers = rd_kafka_queue_new(c->rk);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(c->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, wait_ms, why, sizeof(why));
-    rd_kafka_DescribeConsumerGroups(c->rk, groups, 1, options, answers);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(answers, wait_ms);
-    rd_kafka_resp_err_t code = group_of(event, state);
-    if (event)
-        rd_kafka_event_destroy(event);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_queue_destroy(answers);
+    *facts = (struct kc_group_facts){ 0 };
+    question_init(&q, c, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, wait_ms, true);
+    rd_kafka_DescribeConsumerGroups(c->rk, groups, 1, q.options, q.answers);
+    rd_kafka_resp_err_t code = question_wait(&q, wait_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = read_group(q.event, facts);
+    question_deinit(&q);
     return code;
 }
 
@@ -218,21 +300,63 @@ static bool is_passing(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
 }
 
-bool kc_cluster_group(struct kc_cluster *c, const char *group, int wait_ms, const char **state,
-                      struct kc_error *err)
+bool kc_cluster_group(struct kc_cluster *c, const char *group, int wait_ms,
+                      struct kc_group_facts *facts, struct kc_error *err)
 {
     int64_t deadline = kc_now_ms() + wait_ms;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     int left;
     while ((left = kc_ms_until(deadline, wait_ms)) > 0) {
-        code = describe(c, group, left, state);
+        code = describe(c, group, left, facts);
         if (!is_passing(code))
             break;
         nanosleep(&(struct timespec){ 0, PAUSE_MS * 1000000L }, NULL);
     }
-    if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
-        *state = rd_kafka_consumer_group_state_name(RD_KAFKA_CONSUMER_GROUP_STATE_DEAD);
-        code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE) { /* a broker that cannot say */
+        facts->state =
+            rd_kafka_consumer_group_state_name(RD_KAFKA_CONSUMER_GROUP_STATE_UNKNOWN);
+        return true;
     }
     return code == RD_KAFKA_RESP_ERR_NO_ERROR || fail(c, code, "ask for the group", err);
+}
+
+static rd_kafka_resp_err_t read_groups(rd_kafka_event_t *event, struct kc_listing *groups)
+{
+    size_t count = 0, errors = 0;
+    const rd_kafka_ListConsumerGroups_result_t *result =
+        rd_kafka_event_ListConsumerGroups_result(event);
+    const rd_kafka_ConsumerGroupListing_t **list =
+        rd_kafka_ListConsumerGroups_result_valid(result, &count);
+    const rd_kafka_error_t **failed =
+        rd_kafka_ListConsumerGroups_result_errors(result, &errors);
+    if (count == 0 && errors > 0)
+        return rd_kafka_error_code(failed[0]);
+    groups->list = kc_new0_array(struct kc_listed, count + 1);
+    for (size_t i = 0; i < count; i++)
+        groups->list[groups->count++] = (struct kc_listed){
+            .name = kc_strdup(rd_kafka_ConsumerGroupListing_group_id(list[i])),
+            .word = rd_kafka_consumer_group_state_name(
+                rd_kafka_ConsumerGroupListing_state(list[i])),
+        };
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool kc_cluster_groups(struct kc_cluster *c, int wait_ms, struct kc_listing *groups,
+                       struct kc_error *err)
+{
+    struct question q;
+    int brokers, left;
+    int64_t deadline_ms = kc_now_ms() + wait_ms;
+    *groups = (struct kc_listing){ NULL, 0 };
+    if (!kc_cluster_brokers(c, wait_ms, &brokers, err)) /* tells a refused sign-in at once */
+        return false;
+    left = kc_ms_until(deadline_ms, wait_ms);
+    question_init(&q, c, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, left > 0 ? left : 1, false);
+    rd_kafka_ListConsumerGroups(c->rk, q.options, q.answers);
+    rd_kafka_resp_err_t code = question_wait(&q, left);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = read_groups(q.event, groups);
+    question_deinit(&q);
+    sort(groups);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR || fail(c, code, "ask for the groups", err);
 }

@@ -9,12 +9,11 @@
 #include "kafka/token.h"
 
 #include "base/alloc.h"
-#include "base/base64.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sync.h"
 #include "kafka/library.h"
-#include "kafka/token_answer.h"
+#include "kafka/token_ask.h"
 #include "net/digest.h"
 #include "net/http.h"
 
@@ -22,7 +21,6 @@
 #include <string.h>
 
 #define ASK_MS         10000
-#define ANSWER_BYTES   65536
 #define RETRY_MS       500 /* doubled up to … */
 #define RETRY_MAX_MS   30000
 #define WAIT_MS        60000 /* looked around even where nobody said anything */
@@ -34,14 +32,9 @@ struct member {
     struct kc_health *health;
 };
 
-/* What makes two accounts the same. */
-struct account {
-    char *url, *id, *secret, *scope, *extensions, *ca, *ca_file;
-};
-
 struct source {
     struct source *next;
-    struct account account;
+    struct kc_account account;
     pthread_t thread;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
@@ -132,51 +125,13 @@ static void on_answer(void *arg, const struct kc_http_answer *answer)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* RFC 6749, 2.3.1: both are form-encoded before they are put together. */
-static void print_authorization(const struct account *a, struct kc_buf *out)
+static bool send_question(struct kc_http *http, struct kc_http_request *request, void *arg,
+                          struct kc_error *err)
 {
-    struct kc_buf pair;
-    kc_buf_init(&pair, KC_BUF_UNBOUNDED);
-    kc_form_encode(&pair, a->id);
-    kc_buf_puts(&pair, ":");
-    kc_form_encode(&pair, a->secret);
-    kc_buf_puts(out, "Authorization: Basic ");
-    kc_base64_encode(out, pair.data, pair.len);
-    kc_buf_append(out, "", 1);
-    explicit_bzero(pair.data, pair.len);
-    kc_buf_deinit(&pair);
-}
-
-static bool send_question(struct source *s, bool with_own_ca, struct kc_error *err)
-{
-    struct kc_buf authorization, body;
-    kc_buf_init(&authorization, KC_BUF_UNBOUNDED);
-    kc_buf_init(&body, KC_BUF_UNBOUNDED);
-    print_authorization(&s->account, &authorization);
-    kc_buf_puts(&body, "grant_type=client_credentials");
-    if (s->account.scope) {
-        kc_buf_puts(&body, "&scope=");
-        kc_form_encode(&body, s->account.scope);
-    }
-    const char *const headers[] = { "Content-Type: application/x-www-form-urlencoded",
-                                    "Accept: application/json", authorization.data, NULL };
-    const struct kc_http_request request = {
-        .method = "POST",
-        .url = s->account.url,
-        .headers = headers,
-        .body = kc_buf_peek(&body),
-        .timeout_ms = ASK_MS,
-        .answer_max_bytes = ANSWER_BYTES,
-        .ca = with_own_ca ? kc_text(s->account.ca) : KC_NO_TEXT,
-        .ca_file = with_own_ca ? s->account.ca_file : NULL,
-        .done = on_answer,
-        .arg = s,
-    };
-    bool ok = kc_http_send(all.http, &request, err);
-    explicit_bzero(authorization.data, authorization.len);
-    kc_buf_deinit(&authorization);
-    kc_buf_deinit(&body);
-    return ok;
+    request->timeout_ms = ASK_MS;
+    request->done = on_answer;
+    request->arg = arg;
+    return kc_http_send(http, request, err);
 }
 
 /* Waits for the answer, or until we are to stop: then there is an answer too, since the request
@@ -187,7 +142,8 @@ static bool ask_once(struct source *s, bool with_own_ca, struct kc_error *err)
     s->is_answered = false;
     if (s->is_stopping)
         kc_error_set(err, KC_STOPPED, 0, "nobody wants a token any more");
-    if (s->is_stopping || !send_question(s, with_own_ca, err)) {
+    if (s->is_stopping ||
+        !kc_token_ask(all.http, &s->account, with_own_ca, send_question, s, err)) {
         pthread_mutex_unlock(&s->lock);
         return false;
     }
@@ -197,19 +153,6 @@ static bool ask_once(struct source *s, bool with_own_ca, struct kc_error *err)
         *err = s->error;
     pthread_mutex_unlock(&s->lock);
     return err->code == KC_NONE;
-}
-
-static bool read_answer(struct source *s, struct kc_token *token, struct kc_error *err)
-{
-    if (s->status == 200)
-        return kc_token_read(token, kc_buf_peek(&s->body), kc_wall_ms(), err);
-    bool is_refusal = s->status == 400 || s->status == 401 || s->status == 403;
-    kc_error_set(err, is_refusal ? KC_AUTH : KC_BAD_ANSWER, s->status,
-                 "the token server answered with HTTP %d%s", s->status,
-                 is_refusal ? "; check username (client id), password (client secret) and scope"
-                            : "");
-    kc_token_explain(kc_buf_peek(&s->body), err);
-    return false;
 }
 
 /* The token server's certificate may be signed by the authority that signed the brokers', or by
@@ -225,7 +168,7 @@ static bool ask(struct source *s, struct kc_token *token, struct kc_error *err)
         if (!ok && err->code == KC_UNTRUSTED)
             *err = first;
     }
-    ok = ok && read_answer(s, token, err);
+    ok = ok && kc_token_take(token, s->status, kc_buf_peek(&s->body), err);
     if (!ok)
         kc_error_wrap(err, "ask for an access token");
     return ok;
@@ -301,50 +244,17 @@ const char *const *kc_kafka_allowed_token_servers(void)
     return allow;
 }
 
-static void account_copy(struct account *a, const struct kc_credentials *c)
-{
-    *a = (struct account){ kc_strdup(c->token_url),          kc_strdup(c->username),
-                           kc_strdup(c->password),           kc_strdup(c->scope),
-                           kc_strdup(c->oauth_extensions),   kc_strdup(c->ca_certificate),
-                           kc_strdup(c->ca_certificate_file) };
-}
-
-static void account_free(struct account *a)
-{
-    explicit_bzero(a->secret, strlen(a->secret));
-    free(a->url);
-    free(a->id);
-    free(a->secret);
-    free(a->scope);
-    free(a->extensions);
-    free(a->ca);
-    free(a->ca_file);
-}
-
-static bool same(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool is_account(const struct account *a, const struct kc_credentials *c)
-{
-    return same(a->url, c->token_url) && same(a->id, c->username) &&
-           same(a->secret, c->password) && same(a->scope, c->scope) &&
-           same(a->extensions, c->oauth_extensions) && same(a->ca, c->ca_certificate) &&
-           same(a->ca_file, c->ca_certificate_file);
-}
-
 static struct source *source_for(const struct kc_credentials *c) /* needs all.lock */
 {
     for (struct source *s = all.sources; s; s = s->next) {
-        if (is_account(&s->account, c))
+        if (kc_account_is(&s->account, c))
             return s;
     }
     struct source *s = kc_new0(struct source);
-    account_copy(&s->account, c);
+    kc_account_copy(&s->account, c);
     pthread_mutex_init(&s->lock, NULL);
     kc_cond_init(&s->changed);
-    kc_buf_init(&s->body, ANSWER_BYTES);
+    kc_buf_init(&s->body, KC_TOKEN_ANSWER_BYTES);
     s->next = all.sources;
     all.sources = s;
     return s;
@@ -358,7 +268,7 @@ static void source_end(struct source *s)
     pthread_mutex_unlock(&s->lock);
     kc_http_cancel(all.http, s);
     pthread_join(s->thread, NULL);
-    account_free(&s->account);
+    kc_account_free(&s->account);
     if (s->token.text)
         explicit_bzero(s->token.text, strlen(s->token.text));
     free(s->token.text);

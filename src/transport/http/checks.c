@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* checks.c
  *
- * Threads    kc-checks  WORKERS of them: one question each, WAIT_MS at most
+ * Threads    kc-checks  WORKERS of them: one question each, KC_VERIFY_MS at most
  *            kc-broker  asks the start's cluster every EVERY_MS whether it is there
  * Queue      questions that wait, QUEUE_MAX; full: a new one is refused as busy
  * Shutdown   stop() answers what waits, what is asked ends by itself; close() joins */
@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/sync.h"
+#include "component/model.h"
 #include "component/verify.h"
 #include "kafka/cluster.h"
 #include "transport/http/request.h"
@@ -61,7 +62,9 @@ static void answer_verify(struct check *c)
     const struct kc_verify_ask ask = { c->topic, c->group_id };
     struct kc_buf out;
     kc_buf_init(&out, KC_BUF_UNBOUNDED);
-    kc_verify(c->credentials, &ask, WAIT_MS, &out);
+    struct kc_verdict *verdict = kc_verify(c->credentials, &ask, NULL, KC_VERIFY_MS);
+    kc_verdict_print(verdict, &out);
+    kc_verdict_free(verdict);
     kc_exchange_reply(c->x, 200, "application/json", &out);
 }
 
@@ -72,7 +75,7 @@ static void answer_model(struct check *c)
     struct kc_buf out;
     kc_buf_init(&out, KC_BUF_UNBOUNDED);
     kc_faults_init(&faults);
-    if (kc_model(c->model, c->credentials, WAIT_MS, &out, &faults, &err))
+    if (kc_model(c->model, c->credentials, c->topic, WAIT_MS, &out, &faults, &err))
         kc_exchange_reply(c->x, 200, "application/json", &out);
     else if (faults.count > 0)
         kc_exchange_refuse(c->x, KC_CONFIG, &faults);
@@ -188,10 +191,16 @@ void kc_route_verify(struct kc_service *s, struct kc_exchange *x)
 
 void kc_route_model(struct kc_service *s, struct kc_exchange *x)
 {
-    static const char *const members[] = { NULL };
+    static const char *const members[] = { "topic", NULL };
     struct check *c = read_check(s, x, members);
     if (!c)
         return;
+    c->topic = text_of(c, "topic");
+    if (c->request.faults.count > 0) {
+        kc_request_refuse(&c->request, x);
+        free_check(c);
+        return;
+    }
     c->model = kc_strdup(kc_exchange_word(x, 0));
     submit(s->checks, c);
 }
