@@ -2,6 +2,7 @@
 /* test_http_subscriptions.c - subscriptions as things that are created, seen, paused, deleted,
  * stored and listed in a file, on Apache Kafka. */
 #include "support/component.h"
+#include "support/fail.h"
 #include "support/http.h"
 #include "support/serve.h"
 #include "support/stub.h"
@@ -37,7 +38,7 @@ static const char *new_folder(void)
     static char folders[32][32];
     static size_t count;
     char *folder = folders[count++ % 32];
-    strcpy(folder, "/tmp/kc-subs-XXXXXX");
+    snprintf(folder, sizeof(folders[0]), "/tmp/kc-subs-XXXXXX");
     assert_non_null(mkdtemp(folder));
     return folder;
 }
@@ -54,7 +55,8 @@ static const char *in_folder(const char *folder, const char *name)
 static void write_file(const char *path, const char *text)
 {
     FILE *file = fopen(path, "we");
-    assert_non_null(file);
+    if (!file)
+        fail_test("cannot open %s", path);
     fputs(text, file);
     assert_int_equal(fclose(file), 0);
 }
@@ -63,7 +65,8 @@ static char *read_file(const char *path)
 {
     char *text = calloc(1, 65536);
     FILE *file = fopen(path, "re");
-    assert_non_null(file);
+    if (!file)
+        fail_test("cannot open %s", path);
     (void)!fread(text, 1, 65535, file);
     fclose(file);
     return text;
@@ -480,7 +483,8 @@ static void what_cannot_be_stored_does_not_happen(void **state)
 static void list_in_file(const char *path, const char *const subscriptions[])
 {
     FILE *file = fopen(path, "we");
-    assert_non_null(file);
+    if (!file)
+        fail_test("cannot open %s", path);
     fputs("[", file);
     for (size_t i = 0; subscriptions[i]; i++)
         fprintf(file, "%s%s", i ? "," : "", subscriptions[i]);

@@ -63,28 +63,31 @@ void kc_delivery_note_pause(struct kc_delivery *d, const char *reason)
     snprintf(d->status.reason, sizeof(d->status.reason), "%s", reason);
 }
 
-/* All that waits and is not on the wire. */
+/* Takes what waits in a lane, but for what may be on the wire: while an answer is being seen
+ * to, that has left the lane already. */
+static struct message *take_rest(struct lane *lane, struct message *others)
+{
+    struct message **at = &lane->first;
+    if (lane->is_on_wire && lane->first)
+        at = &lane->first->next;
+    lane->last = at == &lane->first ? NULL : lane->first;
+    while (*at) {
+        struct message *m = *at;
+        *at = m->next;
+        lane->delivery->waiting_bytes -= m->len;
+        lane->delivery->status.waiting--;
+        m->next = others;
+        others = m;
+    }
+    return others;
+}
+
 struct message *kc_delivery_take_waiting(struct kc_delivery *d)
 {
     struct message *all = NULL;
     for (size_t i = 0; i < d->lane_count; i++) {
-        struct lane *lane = d->lanes[i];
-        while (lane && lane->first && !lane->is_on_wire) {
-            struct message *m = kc_lane_shift(lane);
-            m->next = all;
-            all = m;
-        }
-        if (!lane || !lane->is_on_wire)
-            continue;
-        while (lane->first->next) { /* behind the one on the wire */
-            struct message *m = lane->first->next;
-            lane->first->next = m->next;
-            d->waiting_bytes -= m->len;
-            d->status.waiting--;
-            m->next = all;
-            all = m;
-        }
-        lane->last = lane->first;
+        if (d->lanes[i])
+            all = take_rest(d->lanes[i], all);
     }
     return all;
 }
