@@ -367,6 +367,66 @@ static void a_second_member_takes_over_without_loss_or_repetition(void **state)
                 fail_msg("%d/%d came %d times", p, i, times[p][i]);
 }
 
+/* --- Where it was told to begin --- */
+
+static void positions_count_more_than_what_the_group_committed(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 2);
+    struct kc_positions from = { NULL, 0, 0 };
+    write_numbers(m, 2, 0, 20);
+    witness_commit(m->witness, GROUP, TOPIC, 0, 8);
+    witness_commit(m->witness, GROUP, TOPIC, 1, 9);
+    kc_positions_put(&from, 0, 7);
+    kc_positions_put(&from, 5, 3); /* never ours: kept for whoever goes on after us */
+    struct mock_step *s =
+        mock_consume(m, (struct mock_ends){ .until_end = true, .from = &from }, EARLIEST);
+    mock_accept_until(s, 4);
+    mock_wait_end(s, MOCK_WAIT_MS);
+    int64_t next[2] = { 7, 9 };
+    for (size_t i = 0; i < 4; i++) {
+        struct mock_handed h = mock_handed(s, i);
+        assert_place(h, h.partition, next[h.partition]++);
+        char places[64];
+        snprintf(places, sizeof(places), "0:%lld 1:%lld 5:3 ", (long long)next[0],
+                 (long long)next[1]);
+        assert_string_equal(h.places, places);
+    }
+    assert_int_equal(committed(m, 0), 10);
+    kc_positions_free(&from);
+}
+
+static size_t times_from(struct mock_step *s, int64_t offset)
+{
+    size_t times = 0, count = mock_handed_count(s);
+    for (size_t i = 0; i < count; i++)
+        times += mock_handed(s, i).offset == offset;
+    return times;
+}
+
+/* Another member comes and goes before anything was settled: the group still stands further on
+ * than whoever told us where to begin. */
+static void a_position_counts_until_something_was_committed(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 1);
+    struct kc_positions from = { NULL, 0, 0 };
+    write_numbers(m, 1, 0, 10);
+    witness_commit(m->witness, GROUP, TOPIC, 0, 8);
+    kc_positions_put(&from, 0, 3);
+    struct mock_step *s = mock_consume(m, (struct mock_ends){ .from = &from }, EARLIEST);
+    assert_true(mock_hands_out(s, 7, MOCK_WAIT_MS));
+    struct mock_step *other = mock_consume(m, FOREVER, EARLIEST);
+    int64_t deadline = now_ms() + 3 * MOCK_WAIT_MS;
+    while (mock_handed_count(other) == 0 && times_from(s, 3) < 2 && now_ms() < deadline)
+        usleep(10000);
+    mock_close(other);
+    while (times_from(s, 3) < 2 && now_ms() < deadline)
+        usleep(10000);
+    assert_in_range(times_from(s, 3), 2, 3);
+    kc_positions_free(&from);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, mock_free_all)
 
 int main(void)
@@ -388,6 +448,8 @@ int main(void)
         TEST(fetch_errors_are_survived),
         TEST(a_broker_that_comes_back_is_read_on),
         TEST(a_second_member_takes_over_without_loss_or_repetition),
+        TEST(positions_count_more_than_what_the_group_committed),
+        TEST(a_position_counts_until_something_was_committed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

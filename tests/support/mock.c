@@ -151,6 +151,12 @@ static void note_given(struct mock_step *s, json_t *body, const struct kc_data *
         .ack = data->ack,
         .tag = data->tag,
     };
+    char *places = s->given[s->given_count - 1].seen.places;
+    size_t len = 0;
+    for (size_t i = 0; data->positions && i < data->positions->count; i++)
+        len += (size_t)snprintf(places + len, sizeof(s->given->seen.places) - len, "%d:%lld ",
+                                (int)data->positions->list[i].partition,
+                                (long long)data->positions->list[i].offset);
     if (++s->unanswered > s->peak)
         s->peak = s->unanswered;
 }
@@ -281,7 +287,9 @@ static void *run_trigger(void *arg)
 
 struct mock_step *mock_consume(struct mock *m, struct mock_ends ends, const char *settings)
 {
-    struct kc_step step = { .count_max = ends.count_max, .until_end = ends.until_end };
+    struct kc_step step = { .count_max = ends.count_max,
+                            .until_end = ends.until_end,
+                            .from = ends.from };
     struct mock_step *s = open_step(m, &kc_consume, step, settings);
     new_answer(s);
     kc_thread_start(&s->thread, "mock-trigger", run_trigger, s);

@@ -11,6 +11,8 @@
 #include "event.h"
 #include "witness.h"
 
+#include "kafka/position.h"
+
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <stdbool.h>
@@ -60,6 +62,7 @@ struct mock_step *mock_produce(struct mock *m, bool is_flood, const char *settin
 struct mock_ends {
     int64_t count_max;
     bool until_end;
+    const struct kc_positions *from; /* for the call */
 };
 struct mock_step *mock_consume(struct mock *m, struct mock_ends ends, const char *settings);
 
@@ -87,6 +90,7 @@ struct mock_handed {
     int64_t offset; /* of its first record */
     size_t records;
     int64_t at_ms;
+    char places[64]; /* where reading goes on behind it: "0:5 1:7 ", partition and offset */
 };
 
 size_t mock_handed_count(struct mock_step *s);
