@@ -9,8 +9,11 @@
             ".global " #symbol "\n.hidden " #symbol "\n" #symbol ":\n"                         \
             ".incbin \"" file "\"\n"                                                           \
             ".global " #symbol "_end\n.hidden " #symbol "_end\n" #symbol "_end:\n"             \
-            ".popsection\n");                                                                  \
-    extern const char symbol[], symbol##_end[]
+            ".popsection\n")
+
+extern const char kc_shape_produce_in[], kc_shape_produce_in_end[];
+extern const char kc_shape_produce_out[], kc_shape_produce_out_end[];
+extern const char kc_shape_consume_out[], kc_shape_consume_out_end[];
 
 SHAPE(kc_shape_produce_in, "schemas/produce.in.json");
 SHAPE(kc_shape_produce_out, "schemas/produce.out.json");

@@ -19,11 +19,7 @@ static const int statuses[] = { 200, 201, 202, 204, 207, 304, 400, 401, 403, 404
                                 421, 422, 429, 431, 500, 501, 502, 503, 504 };
 #define STATUSES (sizeof(statuses) / sizeof(statuses[0]))
 
-enum {
-#define X(...) +1
-    CODES = 0 KC_ERROR_CODES(X)
-#undef X
-};
+#define CODES    (KC_INTERNAL + 1) /* the last of them */
 
 struct of_route {
     _Atomic uint64_t answers[2][STATUSES + 1]; /* by HEAD; by another method */

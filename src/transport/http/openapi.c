@@ -37,11 +37,7 @@ static const enum kc_code door[] = { KC_BAD_REQUEST, KC_FOREIGN,  KC_INPUT_TOO_L
 static const enum kc_code of_token[] = { KC_UNAUTHORIZED };
 static const enum kc_code of_body[] = { KC_CONFIG, KC_INPUT, KC_FORBIDDEN };
 
-#define X(...) +1
-enum {
-    CODES = 0 KC_ERROR_CODES(X)
-};
-#undef X
+#define CODES (KC_INTERNAL + 1) /* the last of them */
 
 /* --- small things --- */
 
