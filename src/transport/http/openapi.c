@@ -13,6 +13,7 @@
 #include "component/entries.h"
 #include "component/poll.h"
 #include "component/shapes.h"
+#include "component/verdict.h"
 #include "kafka/credentials.h"
 #include "runtime/json.h"
 #include "transport/webhook/spec.h"
@@ -260,6 +261,11 @@ static const char *nth_code(int i)
     return kc_code_name((enum kc_code)i);
 }
 
+static const char *nth_cause(int i)
+{
+    return kc_cause_code((enum kc_cause)i);
+}
+
 static const char *nth_class(int i)
 {
     return kc_class_name((enum kc_class)i);
@@ -277,6 +283,8 @@ static void put_schemas(struct kc_buf *out)
     put_shape(out, "ProduceOut", "produce.out");
     put_shape(out, "ConsumeOut", "consume.out");
     put_names(out, "ErrorCode", "What went wrong; stable", nth_code, CODES);
+    put_names(out, "VerifyCode", "Why credentials do not work; stable", nth_cause,
+              KC_CAUSE_COUNT);
     put_names(out, "ErrorClass", "Who has to act", nth_class, KC_CLASS_INTERNAL + 1);
 }
 
