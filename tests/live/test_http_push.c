@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -540,6 +541,49 @@ static void while_it_waits_the_group_is_kept(void **state)
     assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 1);
 }
 
+/* Of each partition the last request that came, by the receiver's clock; 0: none. */
+static void last_of_each(struct stub *stub, int64_t at_ms[2])
+{
+    const struct stub_request *r;
+    at_ms[0] = at_ms[1] = 0;
+    for (size_t i = 0; (r = stub_get(stub, i)); i++)
+        at_ms[partition_of(r)] = r->at_ms;
+}
+
+static void what_went_to_another_member_is_not_sent_again(void **state)
+{
+    (void)state;
+    struct push p = prepare(2);
+    stub_always(p.stub, &(struct stub_answer){ .status = 500 });
+    witness_write_numbers(witness, p.topic, 2, 0, 20);
+    subscribe_at(server, &p, "", "");
+    int64_t last[2] = { 0 }, others[2] = { 0 };
+    for (int64_t by = now_ms() + WAIT_MS; !last[0] || !last[1]; usleep(10000)) {
+        assert_true(now_ms() < by);
+        last_of_each(p.stub, last);
+    }
+
+    struct serve *second = serve_start(ARGS(no_sign_in()), NULL);
+    struct push q = p;
+    q.stub = stub_start(NULL);
+    subscribe_at(second, &q, "", "");
+    stub_wait(q.stub, 0, WAIT_MS * 2); /* what the first one could not deliver */
+    int64_t handed_over_ms = now_ms();
+    last_of_each(q.stub, others);
+    int moved = others[0] ? 0 : 1;
+    stub_always(p.stub, &(struct stub_answer){ .status = 204 });
+    for (int64_t by = now_ms() + 40000;
+         witness_committed(witness, p.group, p.topic, !moved) < 10; usleep(50000))
+        assert_true(now_ms() < by);
+    wait_for_state(&p, "running");
+    last_of_each(p.stub, last);
+    assert_true(last[moved] < handed_over_ms);
+    last_of_each(q.stub, others);
+    assert_int_equal(others[!moved], 0);
+    serve_stop(second, 0, WAIT_MS);
+    unsubscribe(&p);
+}
+
 /* --- The end --- */
 
 static void a_stop_waits_for_what_is_on_the_wire(void **state)
@@ -572,18 +616,88 @@ static void a_stop_does_not_wait_for_a_receiver_that_fails(void **state)
 
 /* --- kill -9 --- */
 
-/* Values of requests that the stub has answered or at least got. */
-static void take_all(struct tally *tally, struct stub *stub, size_t *taken)
+/* Takes what came since the last time. Of each partition a request begins where one before it
+ * ended, or earlier: what was lost would be a gap. */
+static void take_all(struct tally *tally, struct stub *stub, size_t *taken, int64_t *next)
 {
     const struct stub_request *r;
-    while ((r = stub_get(stub, *taken))) {
+    for (; (r = stub_get(stub, *taken)); (*taken)++) {
         size_t i;
         json_t *body = body_of(r), *record;
         json_array_foreach(event_at(body, "messages"), i, record)
+        {
+            int p = atoi(event_str(record, "partition"));
+            int64_t offset = event_int(record, "offset");
+            assert_true(offset <= next[p]);
+            next[p] = offset >= next[p] ? offset + 1 : next[p];
             tally_add(tally, strtoll(event_str(record, "value"), NULL, 10));
+        }
         json_decref(body);
-        (*taken)++;
     }
+}
+
+static void wait_for_all(struct tally *tally, struct stub *stub, size_t *taken, int64_t *next,
+                         unsigned int seed)
+{
+    int64_t deadline = now_ms() + 60000;
+    while (tally->different < tally->count && now_ms() < deadline) {
+        take_all(tally, stub, taken, next);
+        usleep(20000);
+    }
+    if (tally->different < tally->count)
+        fail_msg("%lld of %lld records were lost (seed %u)",
+                 (long long)(tally->count - tally->different), (long long)tally->count, seed);
+}
+
+/* Waits until so many requests came; what the server logged last says why they did not. */
+static void wait_for_count(struct serve *s, struct stub *stub, size_t count)
+{
+    int64_t deadline = now_ms() + 60000;
+    while (stub_count(stub) < count) {
+        if (now_ms() > deadline) {
+            const char *log = serve_log(s);
+            size_t size = strlen(log);
+            fail_msg("%zu of %zu requests came; the log ends\n%s", stub_count(stub), count,
+                     log + (size > 4000 ? size - 4000 : 0));
+        }
+        usleep(2000);
+    }
+}
+
+static struct serve *start_stored(void)
+{
+    char folder[] = "/tmp/kc-state-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    return serve_start(ARGS(no_sign_in()), ARGS("--state", folder));
+}
+
+static void orderly_restarts_under_load_give_everything_once(void **state)
+{
+    (void)state;
+    enum {
+        RESTARTS = 6,
+        EACH = 3000
+    };
+    struct serve *own = start_stored();
+    struct push p = prepare(PARTITIONS);
+    stub_always(p.stub, &(struct stub_answer){ .status = 204, .delay_ms = 10 });
+    subscribe_at(own, &p, "", "");
+    struct tally tally;
+    size_t taken = 0;
+    int64_t next[PARTITIONS] = { 0 };
+    unsigned int seed = (unsigned int)now_ms(), chance = seed;
+    tally_init(&tally, (int64_t)RESTARTS * EACH);
+    for (int i = 0; i < RESTARTS; i++) {
+        witness_write_numbers(witness, p.topic, PARTITIONS, (int64_t)i * EACH, EACH);
+        wait_for_count(own, p.stub, stub_count(p.stub) + 1 + (size_t)(rand_r(&chance) % 10));
+        process_signal(own->process, SIGTERM);
+        assert_int_equal(process_wait(own->process, WAIT_MS).exit_code, 0);
+        serve_restart(own);
+    }
+    wait_for_all(&tally, p.stub, &taken, next, seed);
+    assert_int_equal(tally.again, 0);
+    serve_stop(own, 0, WAIT_MS);
+    tally_deinit(&tally);
 }
 
 static void twenty_kills_lose_nothing(void **state)
@@ -594,10 +708,9 @@ static void twenty_kills_lose_nothing(void **state)
         EACH = 4000
     };
     const int64_t records = KILLS * EACH;
-    char folder[] = "/tmp/kc-state-XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    struct serve *own = serve_start(ARGS(no_sign_in()), ARGS("--state", folder));
+    struct serve *own = start_stored();
     struct push p = prepare(PARTITIONS);
+    int64_t next[PARTITIONS] = { 0 };
     stub_always(p.stub, &(struct stub_answer){ .status = 204, .delay_ms = 5 });
     subscribe_at(own, &p, ",'groupInstanceId':'one'", "");
     struct tally tally;
@@ -606,21 +719,14 @@ static void twenty_kills_lose_nothing(void **state)
     tally_init(&tally, records);
     for (int i = 0; i < KILLS; i++) {
         witness_write_numbers(witness, p.topic, PARTITIONS, (int64_t)i * EACH, EACH);
-        size_t before = stub_count(p.stub);
-        stub_wait(p.stub, before + (size_t)(rand_r(&chance) % (EACH / 100 / 2)), WAIT_MS * 2);
+        wait_for_count(own, p.stub,
+                       stub_count(p.stub) + 1 + (size_t)(rand_r(&chance) % (EACH / 100 / 2)));
         usleep((useconds_t)(rand_r(&chance) % 20000));
         serve_kill(own);
         serve_restart(own);
-        take_all(&tally, p.stub, &taken);
+        take_all(&tally, p.stub, &taken, next);
     }
-    int64_t deadline = now_ms() + 60000;
-    while (tally.different < records && now_ms() < deadline) {
-        take_all(&tally, p.stub, &taken);
-        usleep(20000);
-    }
-    if (tally.different < records)
-        fail_msg("%lld of %lld records were lost (seed %u)",
-                 (long long)(records - tally.different), (long long)records, seed);
+    wait_for_all(&tally, p.stub, &taken, next, seed);
     print_message("push: %d kills, %lld records in %zu requests, 0 lost, %lld came twice "
                   "(%lld a kill); seed %u\n",
                   KILLS, (long long)records, taken, (long long)tally.again,
@@ -647,8 +753,10 @@ int main(void)
         push_test(a_receiver_that_is_away_gets_all_when_it_is_back),
         push_test(what_one_receiver_refuses_does_not_hold_up_another),
         push_test(while_it_waits_the_group_is_kept),
+        push_test(what_went_to_another_member_is_not_sent_again),
         push_test(a_stop_waits_for_what_is_on_the_wire),
         push_test(a_stop_does_not_wait_for_a_receiver_that_fails),
+        push_test(orderly_restarts_under_load_give_everything_once),
         push_test(twenty_kills_lose_nothing),
     };
     return cmocka_run_group_tests_name("live/http_push", tests, setup, teardown);
