@@ -72,7 +72,7 @@ static int run_entry(const struct kc_options *o, const struct kc_entry *entry)
 {
     int code;
     struct kc_error err = { 0 };
-    struct kc_settings settings = { NULL, NULL };
+    struct kc_settings settings = { .config = NULL };
     struct kc_embedded *broker = NULL;
     struct kc_tally tally = { .lag = -1 };
     const struct kc_entry *const entries[] = { entry, NULL };
@@ -94,6 +94,7 @@ static int run_entry(const struct kc_options *o, const struct kc_entry *entry)
             .acks_on_stdin = o->acks_on_stdin,
             .body_max = (size_t)o->max_body,
         };
+        kc_settings_watch(&settings);
         code = kc_run(&kc_stdio, &env, (int)o->drain_ms);
     }
     kc_embedded_close(broker);

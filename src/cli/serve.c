@@ -178,7 +178,7 @@ int kc_command_serve(const struct kc_options *o)
     if (!check_options(o, &err))
         return kc_usage_error(o, &err);
     kc_shutdown_block();
-    struct kc_settings settings = { NULL, NULL };
+    struct kc_settings settings = { .config = NULL };
     struct kc_embedded *broker = NULL;
     char *token = NULL;
     if (!read_token(&token, o, &err) || !kc_settings_read(&settings, o, kc_entries, &err) ||
@@ -186,8 +186,10 @@ int kc_command_serve(const struct kc_options *o)
         !check_credentials(settings.credentials, o, &err) ||
         !kc_run_embedded(&broker, &settings, o, true, &err))
         code = kc_run_failed(&err);
-    else
+    else {
+        kc_settings_watch(&settings);
         code = serve(o, &settings, token);
+    }
     kc_embedded_close(broker);
     kc_settings_deinit(&settings);
     forget_token(token);

@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "kafka/credentials.h"
 #include "kafka/kerberos.h"
+#include "kafka/rotation.h"
+#include "runtime/shutdown.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,8 +84,8 @@ static bool add_set(struct kc_settings *s, const struct kc_entry *const *entries
     return true;
 }
 
-bool kc_settings_read(struct kc_settings *s, const struct kc_options *o,
-                      const struct kc_entry *const *entries, struct kc_error *err)
+static bool read_all(struct kc_settings *s, const struct kc_options *o,
+                     const struct kc_entry *const *entries, struct kc_error *err)
 {
     s->config = kc_doc_new();
     s->credentials = kc_doc_new();
@@ -98,15 +100,54 @@ bool kc_settings_read(struct kc_settings *s, const struct kc_options *o,
         if (!add_set(s, entries, o->sets[i], err))
             return false;
     }
-    return kc_kerberos_prepare(s->credentials, err);
+    return true;
+}
+
+bool kc_settings_read(struct kc_settings *s, const struct kc_options *o,
+                      const struct kc_entry *const *entries, struct kc_error *err)
+{
+    s->options = o;
+    s->entries = entries;
+    return read_all(s, o, entries, err) && kc_kerberos_prepare(s->credentials, err);
+}
+
+/* --- again --- */
+
+static bool has_credentials_file(const struct kc_options *o)
+{
+    const char *value = getenv("KAFKA_COMPONENT_CREDENTIALS");
+    return o->credentials_file || (value && *value == '@');
+}
+
+static struct kc_doc *read_again(void *arg, struct kc_error *err)
+{
+    const struct kc_settings *first = arg;
+    struct kc_settings again = { NULL, NULL, NULL, NULL };
+    struct kc_doc *credentials = NULL;
+    if (read_all(&again, first->options, first->entries, err)) {
+        credentials = again.credentials;
+        again.credentials = NULL;
+    }
+    kc_doc_free(again.config);
+    kc_doc_free(again.credentials);
+    return credentials;
+}
+
+void kc_settings_watch(struct kc_settings *s)
+{
+    if (s->options->embedded_broker || !has_credentials_file(s->options))
+        return;
+    kc_rotation_start(s->credentials, read_again, s);
+    kc_shutdown_on_reload(kc_rotation_ask, NULL);
 }
 
 void kc_settings_deinit(struct kc_settings *s)
 {
+    kc_rotation_stop();
     kc_kerberos_close();
     kc_doc_free(s->config);
     kc_doc_free(s->credentials);
-    *s = (struct kc_settings){ NULL, NULL };
+    *s = (struct kc_settings){ NULL, NULL, NULL, NULL };
 }
 
 void kc_settings_use_broker(struct kc_settings *s, const char *brokers)

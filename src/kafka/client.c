@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "kafka/kerberos.h"
 #include "kafka/properties.h"
+#include "kafka/rotation_private.h"
 #include "kafka/token.h"
 
 #include <stdarg.h>
@@ -43,10 +44,12 @@ void kc_health_deinit(struct kc_health *h)
 void kc_health_ok(struct kc_health *h)
 {
     pthread_mutex_lock(&h->lock);
-    bool was_in_trouble = h->trouble[0] != '\0';
+    bool was_in_trouble = h->trouble[0] != '\0', is_first = !h->was_ok;
     h->was_ok = true;
     h->trouble[0] = '\0';
     pthread_mutex_unlock(&h->lock);
+    if (is_first)
+        kc_rotation_accepted(h);
     if (was_in_trouble)
         kc_log(KC_INFO, "kafka_reachable");
 }
@@ -81,11 +84,19 @@ bool kc_health_trouble(struct kc_health *h, struct kc_error *err)
     return is_trouble;
 }
 
+/* A refusal is final where nothing was ever accepted. Otherwise new credentials may come, and
+ * librdkafka goes on trying. */
+static bool is_final(const struct kc_health *h)
+{
+    return !kc_rotation_refused(h) || h->is_brief;
+}
+
 void kc_health_note(struct kc_health *h, const struct kc_error *err)
 {
+    bool may_end = err->code == KC_AUTH && is_final(h);
     pthread_mutex_lock(&h->lock);
     bool is_news = strcmp(h->trouble, err->text) != 0;
-    if (err->code == KC_AUTH && !h->was_ok)
+    if (may_end && !h->was_ok)
         atomic_store(&h->is_refused, true);
     (void)snprintf(h->trouble, sizeof(h->trouble), "%.*s", (int)sizeof(h->trouble) - 1,
                    err->text);
@@ -98,9 +109,10 @@ static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const ch
 {
     bool is_sign_in = code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
                       code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+    bool may_end = is_sign_in && is_final(h);
     pthread_mutex_lock(&h->lock);
     bool is_news = strcmp(h->trouble, reason) != 0;
-    if (is_sign_in && !h->was_ok)
+    if (may_end && !h->was_ok)
         atomic_store(&h->is_refused, true);
     /* "1/1 brokers are down" explains less than what was said before */
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !h->trouble[0])
@@ -214,8 +226,12 @@ rd_kafka_conf_t *kc_client_conf(rd_kafka_type_t type, const struct kc_credential
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (const struct kc_property *p = optional; p->name; p++)
         (void)rd_kafka_conf_set(conf, p->name, p->value, NULL, 0);
-    if (!set_all(conf, defaults, err) || !set_credentials(conf, credentials, err) ||
-        !set_all(conf, own, err)) {
+    struct kc_credentials now;
+    kc_rotation_current(credentials, &now);
+    bool ok = set_all(conf, defaults, err) && set_credentials(conf, &now, err) &&
+              set_all(conf, own, err);
+    kc_credentials_free(&now);
+    if (!ok) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
@@ -243,9 +259,13 @@ rd_kafka_t *kc_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf,
         kc_error_set(err, KC_CONFIG, rd_kafka_last_error(), "librdkafka: %s", why);
         return NULL;
     }
-    if (credentials->mechanism == KC_OAUTHBEARER &&
-        !kc_token_join(rk, credentials, health, err)) {
-        rd_kafka_destroy(rk);
+    kc_rotation_join(rk, credentials, health);
+    struct kc_credentials now;
+    kc_rotation_current(credentials, &now);
+    bool ok = credentials->mechanism != KC_OAUTHBEARER || kc_token_join(rk, &now, health, err);
+    kc_credentials_free(&now);
+    if (!ok) {
+        kc_client_free(rk, 0);
         return NULL;
     }
     return rk;
@@ -255,6 +275,7 @@ void kc_client_free(rd_kafka_t *rk, int destroy_flags)
 {
     if (!rk)
         return;
+    kc_rotation_leave(rk);
     kc_token_leave(rk);
     rd_kafka_destroy_flags(rk, destroy_flags);
 }

@@ -14,6 +14,7 @@
 /* What the client last complained of. Any thread. */
 struct kc_health {
     atomic_bool is_refused; /* the broker refused the sign-in, and never accepted one before */
+    bool is_brief; /* a client for one question: a refusal is its answer; set after init */
     pthread_mutex_t lock;
     bool was_ok;       /* something has succeeded; needs lock */
     char trouble[512]; /* "" when all is well; needs lock */

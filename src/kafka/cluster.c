@@ -26,6 +26,7 @@ bool kc_cluster_open(struct kc_cluster **out, const struct kc_credentials *crede
     static const struct kc_property none[] = { { NULL, NULL } };
     struct kc_cluster *c = kc_new0(struct kc_cluster);
     kc_health_init(&c->health);
+    c->health.is_brief = true;
     rd_kafka_conf_t *conf =
         kc_client_conf(RD_KAFKA_PRODUCER, credentials, none, &c->health, err);
     if (!conf)

@@ -42,6 +42,7 @@ struct source {
     struct kc_token token; /* text NULL: none yet */
     int64_t expires_wall_ms;
     bool is_stopping;
+    bool is_rotated;  /* the account is another one: ask now */
     bool is_answered; /* what the http thread brought: */
     int status;
     struct kc_error error;
@@ -159,7 +160,9 @@ static bool ask_once(struct source *s, bool with_own_ca, struct kc_error *err)
  * a public one: both are trusted. */
 static bool ask(struct source *s, struct kc_token *token, struct kc_error *err)
 {
+    pthread_mutex_lock(&s->lock);
     bool has_own_ca = s->account.ca || s->account.ca_file;
+    pthread_mutex_unlock(&s->lock);
     bool ok = ask_once(s, has_own_ca, err);
     if (!ok && has_own_ca && err->code == KC_UNTRUSTED) {
         struct kc_error first = *err;
@@ -214,7 +217,8 @@ static void *run(void *arg)
     int64_t due_ms = kc_now_ms();
     pthread_mutex_lock(&s->lock);
     while (!s->is_stopping) {
-        int wait_ms = kc_ms_until(due_ms, WAIT_MS);
+        int wait_ms = s->is_rotated ? 0 : kc_ms_until(due_ms, WAIT_MS);
+        s->is_rotated = false;
         if (wait_ms > 0) {
             kc_cond_wait(&s->changed, &s->lock, wait_ms);
             continue;
@@ -301,6 +305,25 @@ bool kc_token_join(rd_kafka_t *rk, const struct kc_credentials *c, struct kc_hea
         kc_thread_start(&s->thread, "kc-token", run, s);
     pthread_mutex_unlock(&all.lock);
     return true;
+}
+
+void kc_token_rotate(const struct kc_credentials *before, const struct kc_credentials *now)
+{
+    if (now->mechanism != KC_OAUTHBEARER)
+        return;
+    pthread_mutex_lock(&all.lock);
+    for (struct source *s = all.sources; s; s = s->next) {
+        if (!is_account(&s->account, before))
+            continue;
+        pthread_mutex_lock(&s->lock);
+        struct account gone = s->account;
+        account_copy(&s->account, now);
+        s->is_rotated = true;
+        pthread_cond_broadcast(&s->changed);
+        pthread_mutex_unlock(&s->lock);
+        account_free(&gone);
+    }
+    pthread_mutex_unlock(&all.lock);
 }
 
 /* True when it was a member. */

@@ -17,4 +17,8 @@ bool kc_token_join(rd_kafka_t *rk, const struct kc_credentials *c, struct kc_hea
                    struct kc_error *err) KC_MUST_CHECK;
 void kc_token_leave(rd_kafka_t *rk); /* before it is destroyed; one that never joined is fine */
 
+/* The account that signed in as `before` is another one now: the next token is asked for at
+ * once, and the old one stays in use. */
+void kc_token_rotate(const struct kc_credentials *before, const struct kc_credentials *now);
+
 #endif

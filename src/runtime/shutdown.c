@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/sync.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_MS 1500 /* beyond drain_ms, to say what is left and close the connections */
+#define RELOADS_MAX 4
+#define GRACE_MS    1500 /* beyond drain_ms, to say what is left and close the connections */
 
 static struct {
     pthread_mutex_t lock;
@@ -19,9 +21,12 @@ static struct {
     void *arg;
     int drain_ms;
     bool has_thread;
-    bool is_asked;             /* the signal came */
-    void (*reload)(void *arg); /* needs lock */
-    void *reload_arg;
+    bool is_asked; /* the signal came */
+    struct {
+        void (*call)(void *arg);
+        void *arg;
+    } reload[RELOADS_MAX]; /* needs lock */
+    size_t reloads;        /* needs lock */
     atomic_bool takes_reload;
 } watch = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -58,8 +63,8 @@ static int wait_for_signal(int wait_ms)
 static void ask_to_reload(void)
 {
     pthread_mutex_lock(&watch.lock);
-    if (watch.reload)
-        watch.reload(watch.reload_arg);
+    for (size_t i = 0; i < watch.reloads; i++)
+        watch.reload[i].call(watch.reload[i].arg);
     pthread_mutex_unlock(&watch.lock);
 }
 
@@ -111,7 +116,7 @@ void kc_shutdown_ignore(void)
 {
     pthread_mutex_lock(&watch.lock);
     watch.stop = NULL;
-    watch.reload = NULL;
+    watch.reloads = 0;
     pthread_mutex_unlock(&watch.lock);
 }
 
@@ -122,8 +127,9 @@ void kc_shutdown_on_reload(void (*reload)(void *arg), void *arg)
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     pthread_mutex_lock(&watch.lock);
-    watch.reload = reload;
-    watch.reload_arg = arg;
+    assert(watch.reloads < RELOADS_MAX);
+    watch.reload[watch.reloads].call = reload;
+    watch.reload[watch.reloads++].arg = arg;
     pthread_mutex_unlock(&watch.lock);
     atomic_store(&watch.takes_reload, true);
 }

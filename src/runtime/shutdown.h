@@ -17,8 +17,9 @@ void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms);
 void kc_shutdown_ignore(void);
 
 /* From here on SIGHUP does not end the process but calls reload, on the thread of
- * kc_shutdown_stop; it should not take long. Before kc_shutdown_watch(), on the main thread;
- * what is given must live until kc_shutdown_ignore(). */
+ * kc_shutdown_stop; it should not take long. Up to four, called in the order they came. Before
+ * kc_shutdown_watch(), on the main thread; what is given must live until kc_shutdown_ignore().
+ */
 void kc_shutdown_on_reload(void (*reload)(void *arg), void *arg);
 
 #endif

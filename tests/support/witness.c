@@ -288,6 +288,43 @@ void witness_allow_writing(struct witness *w, const char *user, const char *topi
     rd_kafka_AclBinding_destroy(right);
 }
 
+void witness_forbid_writing(struct witness *w, const char *user, const char *topic)
+{
+    char principal[64], why[256];
+    snprintf(principal, sizeof(principal), "User:%s", user);
+    rd_kafka_AclBindingFilter_t *rights = rd_kafka_AclBindingFilter_new(
+        RD_KAFKA_RESOURCE_TOPIC, topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*",
+        RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof(why));
+    if (!rights)
+        fail_msg("witness: %s", why);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(w->rk);
+    rd_kafka_DeleteAcls(w->rk, &rights, 1, NULL, queue);
+    rd_kafka_event_t *event = answer(queue, "forbid writing to", topic);
+    rd_kafka_event_destroy(event);
+    rd_kafka_AclBinding_destroy(rights);
+}
+
+void witness_set_password(struct witness *w, const char *user, const char *password)
+{
+    rd_kafka_UserScramCredentialAlteration_t *change =
+        rd_kafka_UserScramCredentialUpsertion_new(user, RD_KAFKA_SCRAM_MECHANISM_SHA_512, 4096,
+                                                  (const unsigned char *)password,
+                                                  strlen(password), NULL, 0);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(w->rk);
+    rd_kafka_AlterUserScramCredentials(w->rk, &change, 1, NULL, queue);
+    rd_kafka_event_t *event = answer(queue, "set the password of", user);
+    size_t count;
+    const rd_kafka_AlterUserScramCredentials_result_response_t **results =
+        rd_kafka_AlterUserScramCredentials_result_responses(
+            rd_kafka_event_AlterUserScramCredentials_result(event), &count);
+    for (size_t i = 0; i < count; i++)
+        must(rd_kafka_error_code(
+                 rd_kafka_AlterUserScramCredentials_result_response_error(results[i])),
+             "set the password of", user);
+    rd_kafka_event_destroy(event);
+    rd_kafka_UserScramCredentialAlteration_destroy(change);
+}
+
 static rd_kafka_t *group_client(struct witness *w, const char *group)
 {
     return client(RD_KAFKA_CONSUMER, w, ARGS("group.id", group));

@@ -40,6 +40,12 @@ void witness_watermarks(struct witness *w, const char *topic, int partition, int
 /* Lets a user write to a topic and see it, where the server knows rights. */
 void witness_allow_writing(struct witness *w, const char *user, const char *topic);
 
+void witness_forbid_writing(struct witness *w, const char *user,
+                            const char *topic); /* takes it back */
+
+/* Another password for SCRAM-SHA-512 from here on; PLAIN's stand in the server's settings. */
+void witness_set_password(struct witness *w, const char *user, const char *password);
+
 /* What a group has committed; -1 where it has nothing. */
 int64_t witness_committed(struct witness *w, const char *group, const char *topic,
                           int partition);
