@@ -21,6 +21,7 @@ struct doctor {
     int64_t deadline_ms;
     struct kc_visit visits[KC_VISITS_MAX]; /* of the addresses that were given */
     size_t visit_count;
+    bool is_lost; /* signed in, but librdkafka hangs where the brokers say that they are */
     struct kc_visit listeners[KC_VISITS_MAX]; /* of those advertised */
 };
 
@@ -73,6 +74,10 @@ static bool check_settings(struct doctor *d, const struct kc_doc *doc,
     if (d->ask->topic && !kc_topic_is_valid(kc_text(d->ask->topic)))
         kc_faults_add(&others, "/topic", KC_TOPIC_RULE);
     enum kc_cause cause = names_no_broker(&faults) ? KC_CAUSE_BROKERS_MISSING : KC_CAUSE_CONFIG;
+    if (found && found->count > 0 && !found->list[0].pointer[0]) {
+        cause = KC_CAUSE_CONFIG; /* nothing was read at all */
+        kc_error_set(&err, KC_CONFIG, 0, "%s", found->list[0].text);
+    }
     ok &= kc_faults_none(&faults, KC_CONFIG, &err);
     ok &= kc_faults_none(&others, KC_CONFIG, &err);
     ok &= !found || kc_faults_none(found, KC_CONFIG, &err);
@@ -293,11 +298,16 @@ static bool check_sign_in(struct doctor *d, struct kc_cluster *c, size_t *count)
     struct kc_broker at[KC_VISITS_MAX];
     kc_verdict_begin(d->verdict, signs_in(d) ? "sign-in" : "metadata");
     if (!kc_cluster_listeners(c, left(d), at, KC_VISITS_MAX, count, &err)) {
-        fail_sign_in(d, &err);
-        return false;
+        /* librdkafka leaves the address given as soon as it has heard of others */
+        if (err.code == KC_AUTH || !kc_cluster_lost(c, &at[0])) {
+            fail_sign_in(d, &err);
+            return false;
+        }
+        d->is_lost = true;
+        *count = 1;
     }
     if (signs_in(d)) {
-        kc_verdict_fine(d->verdict, -1, "as %s", d->credentials.username);
+        kc_verdict_fine(d->verdict, -1, "by %s", kc_credentials_mechanism(&d->credentials));
         kc_verdict_begin(d->verdict, "metadata");
     }
     kc_verdict_fine(d->verdict, -1, "%zu broker%s, the first at %s:%d", *count,
@@ -418,6 +428,17 @@ static bool check_group(struct doctor *d, struct kc_cluster *c)
     return true;
 }
 
+/* What hung, and then was found to answer, has to answer. */
+static bool check_again(struct doctor *d, struct kc_cluster *c)
+{
+    int brokers;
+    struct kc_error err = { 0 };
+    if (!d->is_lost || kc_cluster_brokers(c, left(d), &brokers, &err))
+        return true;
+    kc_verdict_begin(d->verdict, "metadata");
+    return fail_question(d, &err);
+}
+
 static bool check_cluster(struct doctor *d)
 {
     struct kc_cluster *c = NULL;
@@ -431,7 +452,7 @@ static bool check_cluster(struct doctor *d)
         fail_sign_in(d, &err);
     }
     ok = ok && check_sign_in(d, c, &brokers) && check_listeners(d, brokers) &&
-         check_topic(d, c) && check_group(d, c);
+         check_again(d, c) && check_topic(d, c) && check_group(d, c);
     kc_cluster_close(c);
     free(working.brokers);
     return ok;

@@ -134,6 +134,24 @@ bool kc_cluster_listeners(struct kc_cluster *c, int wait_ms, struct kc_broker *o
     return true;
 }
 
+/* librdkafka's trouble begins with "PROTOCOL://HOST:PORT/WHICH: ", where WHICH is a number for
+ * a broker that was heard of from another, and "bootstrap" for one that was given. */
+bool kc_cluster_lost(struct kc_cluster *c, struct kc_broker *at)
+{
+    char text[sizeof(c->health.trouble)];
+    pthread_mutex_lock(&c->health.lock);
+    memcpy(text, c->health.trouble, sizeof(text));
+    pthread_mutex_unlock(&c->health.lock);
+    char *address = strstr(text, "://");
+    char *which = address ? strchr(address + 3, '/') : NULL;
+    size_t digits = which ? strspn(which + 1, "0123456789") : 0;
+    if (!which || digits == 0 || which[1 + digits] != ':')
+        return false;
+    *which = '\0';
+    const char *list = address + 3;
+    return kc_brokers_next(&list, at);
+}
+
 /* --- lists --- */
 
 static int by_name(const void *a, const void *b)

@@ -26,6 +26,10 @@ bool kc_cluster_brokers(struct kc_cluster *c, int wait_ms, int *count,
 bool kc_cluster_listeners(struct kc_cluster *c, int wait_ms, struct kc_broker *out, size_t max,
                           size_t *count, struct kc_error *err) KC_MUST_CHECK;
 
+/* After a question that nobody answered: whether the brokers were heard of already, and then
+ * hang where they say that they are. One such address. */
+bool kc_cluster_lost(struct kc_cluster *c, struct kc_broker *at);
+
 /* What the account may do; brokers that do not say leave is_told false. */
 struct kc_rights {
     bool is_told;

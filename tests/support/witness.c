@@ -267,25 +267,40 @@ void witness_watermarks(struct witness *w, const char *topic, int partition, int
          "watermarks of", topic);
 }
 
-void witness_allow_writing(struct witness *w, const char *user, const char *topic)
+static rd_kafka_AclOperation_t operation(const char *what)
+{
+    if (strcmp(what, "describe") == 0)
+        return RD_KAFKA_ACL_OPERATION_DESCRIBE;
+    return strcmp(what, "read") == 0 ? RD_KAFKA_ACL_OPERATION_READ
+                                     : RD_KAFKA_ACL_OPERATION_WRITE;
+}
+
+void witness_allow(struct witness *w, const char *user, const char *kind, const char *name,
+                   const char *what)
 {
     char principal[64], why[256];
     snprintf(principal, sizeof(principal), "User:%s", user);
     rd_kafka_AclBinding_t *right = rd_kafka_AclBinding_new(
-        RD_KAFKA_RESOURCE_TOPIC, topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*",
-        RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof(why));
+        strcmp(kind, "topic") == 0 ? RD_KAFKA_RESOURCE_TOPIC : RD_KAFKA_RESOURCE_GROUP, name,
+        RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*", operation(what),
+        RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof(why));
     if (!right)
         fail_msg("witness: %s", why);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(w->rk);
     rd_kafka_CreateAcls(w->rk, &right, 1, NULL, queue);
-    rd_kafka_event_t *event = answer(queue, "allow writing to", topic);
+    rd_kafka_event_t *event = answer(queue, "allow", name);
     size_t count;
     const rd_kafka_acl_result_t **results =
         rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &count);
     for (size_t i = 0; i < count; i++)
-        must_error(rd_kafka_acl_result_error(results[i]), "allow writing");
+        must_error(rd_kafka_acl_result_error(results[i]), "allow");
     rd_kafka_event_destroy(event);
     rd_kafka_AclBinding_destroy(right);
+}
+
+void witness_allow_writing(struct witness *w, const char *user, const char *topic)
+{
+    witness_allow(w, user, "topic", topic, "write");
 }
 
 void witness_forbid_writing(struct witness *w, const char *user, const char *topic)

@@ -40,6 +40,10 @@ void witness_watermarks(struct witness *w, const char *topic, int partition, int
 /* Lets a user write to a topic and see it, where the server knows rights. */
 void witness_allow_writing(struct witness *w, const char *user, const char *topic);
 
+/* The same for "topic" or "group", and "describe", "read" or "write". */
+void witness_allow(struct witness *w, const char *user, const char *kind, const char *name,
+                   const char *what);
+
 void witness_forbid_writing(struct witness *w, const char *user,
                             const char *topic); /* takes it back */
 
