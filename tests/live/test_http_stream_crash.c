@@ -150,7 +150,7 @@ static void a_reader_that_sleeps_keeps_its_partitions_and_loses_nothing(void **s
 {
     (void)state;
     enum {
-        COUNT = 40000
+        COUNT = 120000
     };
     const char *topic = many_numbers(COUNT, 1000);
     struct serve *s = serve_kafka(NULL);
