@@ -67,7 +67,7 @@ int kc_command_verify(const struct kc_options *o)
 {
     struct kc_error err = { 0 };
     struct kc_faults faults;
-    struct kc_settings settings = { NULL, NULL };
+    struct kc_settings settings = { .config = NULL };
     struct subject s = { NULL, NULL };
     struct kc_buf out;
     if (o->words[1]) {
@@ -121,7 +121,7 @@ int kc_command_models(const struct kc_options *o)
 {
     struct kc_error err = { 0 };
     struct kc_faults faults;
-    struct kc_settings settings = { NULL, NULL };
+    struct kc_settings settings = { .config = NULL };
     struct subject s = { NULL, NULL };
     struct kc_buf out;
     const char *name = o->words[1];

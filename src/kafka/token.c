@@ -313,15 +313,15 @@ void kc_token_rotate(const struct kc_credentials *before, const struct kc_creden
         return;
     pthread_mutex_lock(&all.lock);
     for (struct source *s = all.sources; s; s = s->next) {
-        if (!is_account(&s->account, before))
+        if (!kc_account_is(&s->account, before))
             continue;
         pthread_mutex_lock(&s->lock);
-        struct account gone = s->account;
-        account_copy(&s->account, now);
+        struct kc_account gone = s->account;
+        kc_account_copy(&s->account, now);
         s->is_rotated = true;
         pthread_cond_broadcast(&s->changed);
         pthread_mutex_unlock(&s->lock);
-        account_free(&gone);
+        kc_account_free(&gone);
     }
     pthread_mutex_unlock(&all.lock);
 }
