@@ -14,7 +14,7 @@
 #define WARNINGS_MAX 64
 #define ERRORS_MAX   64
 #define WIDTH        92 /* of the table */
-#define COLUMN       24 /* where its texts begin */
+#define COLUMN       26 /* where its texts begin */
 
 static const struct cause {
     const char *code;
@@ -274,7 +274,7 @@ void kc_verdict_show(const struct kc_verdict *v, struct kc_buf *out)
     for (size_t i = 0; i < v->step_count; i++) {
         char name[64];
         const struct step *s = &v->steps[i];
-        (void)snprintf(name, sizeof(name), "%-6s%-9s %5lld ms", s->is_fine ? "ok" : "FAILED",
+        (void)snprintf(name, sizeof(name), "%-7s%-9s%6lld ms", s->is_fine ? "ok" : "FAILED",
                        s->name, (long long)s->ms);
         show_row(out, name, s->detail);
     }

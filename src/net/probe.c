@@ -142,8 +142,9 @@ static bool find(struct kc_probe *p, int port, int family, struct kc_names *name
         kc_names_show(names, p->addresses);
         return true;
     }
-    return kc_probe_fail(p, err.code == KC_TIMEOUT ? KC_PROBE_TIMEOUT : KC_PROBE_NO_NAME,
-                         err.code, err.native, "%s", err.text);
+    bool nobody_said = err.code == KC_TIMEOUT || err.code == KC_BUSY;
+    return kc_probe_fail(p, nobody_said ? KC_PROBE_TIMEOUT : KC_PROBE_NO_NAME, err.code,
+                         err.native, "%s", err.text);
 }
 
 bool kc_probe_open(struct kc_probe *p, const char *host, int port, int family,
