@@ -2,9 +2,7 @@
 /* test_oauth.c - OAUTHBEARER: tokens from a server that behaves, and from ones that do not. */
 #include "support/component.h"
 #include "support/stub.h"
-
-#include "base/base64.h"
-#include "base/clock.h"
+#include "support/tokens.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,40 +49,6 @@ static int tidy(void **state)
     return live_tidy(state);
 }
 
-/* A token without a signature, as a broker takes it that was told of no authority. */
-static void print_token(struct kc_buf *out, int life_s)
-{
-    char claims[128];
-    int64_t now_s = kc_wall_ms() / 1000;
-    snprintf(claims, sizeof(claims), "{\"sub\":\"%s\",\"iat\":%lld,\"exp\":%lld}", KAFKA_USER,
-             (long long)now_s, (long long)now_s + life_s);
-    kc_base64_encode(out, "{\"alg\":\"none\"}", 14);
-    while (out->data[out->len - 1] == '=') /* a token goes without the padding */
-        out->len--;
-    kc_buf_puts(out, ".");
-    kc_base64_encode(out, claims, strlen(claims));
-    while (out->data[out->len - 1] == '=')
-        out->len--;
-    kc_buf_puts(out, ".");
-}
-
-static char *answer_with_token(int life_s, bool says_life)
-{
-    struct kc_buf out;
-    kc_buf_init(&out, KC_BUF_UNBOUNDED);
-    kc_buf_puts(&out, "{\"token_type\":\"Bearer\",\"access_token\":\"");
-    struct kc_buf token;
-    kc_buf_init(&token, KC_BUF_UNBOUNDED);
-    print_token(&token, life_s);
-    kc_buf_text(&out, kc_buf_peek(&token));
-    kc_buf_deinit(&token);
-    kc_buf_puts(&out, "\"");
-    if (says_life)
-        kc_buf_printf(&out, ",\"expires_in\":%d", life_s);
-    kc_buf_puts(&out, "}");
-    return kc_buf_take(&out);
-}
-
 static int life_of_tokens_s;
 
 static bool give_token(void *arg, const struct stub_request *request,
@@ -94,7 +58,7 @@ static bool give_token(void *arg, const struct stub_request *request,
     (void)arg;
     (void)request;
     free(text);
-    text = answer_with_token(life_of_tokens_s, true);
+    text = token_answer(KAFKA_USER, life_of_tokens_s, true);
     answer->body = text;
     return true;
 }
@@ -158,7 +122,7 @@ static void a_token_signs_in_over_tcp_and_tls(void **state)
 static void without_a_word_of_its_life_the_tokens_own_counts(void **state)
 {
     (void)state;
-    char *text = answer_with_token(600, false);
+    char *text = token_answer(KAFKA_USER, 600, false);
     stub_always(tokens, &(struct stub_answer){ .body = text });
     struct run run = produce_once(credentials("SASL_SSL", kafka->sasl_ssl, NULL));
     assert_exit(&run, 0);
