@@ -2,6 +2,7 @@
 /* test_verify.c - what the connection doctor says: each way to fail by its own code, on real
  * brokers, and on ports where something else is. */
 #include "support/component.h"
+#include "support/fail.h"
 #include "support/stub.h"
 
 #include <arpa/inet.h>
@@ -23,6 +24,10 @@
 #define REFUSED        77
 #define UNREACHABLE    69
 
+#define BEARER                                                                                 \
+    "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config="                                     \
+    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;"
+
 /* The SSL listener wants client certificates; the one of SASL_SSL offers no PLAIN. Whoever asks
  * for a topic's metadata carelessly makes the topic. */
 static int start(void **state)
@@ -32,8 +37,7 @@ static int start(void **state)
         "auto.create.topics.enable=true",
         "listener.name.ssl.ssl.client.auth=required",
         "listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512,OAUTHBEARER",
-        "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config="
-        "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
+        BEARER,
         NULL,
     };
     return live_start(&(struct kafka_options){ .has_rights = true, .properties = properties });
@@ -169,6 +173,8 @@ static int silent_port(int backlog, int *port)
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof(at);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        fail_test("no socket");
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
     assert_int_equal(listen(fd, backlog), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
@@ -187,7 +193,10 @@ static int swallowing_port(int crowd[CROWD], int *port)
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     for (int i = 0; i < CROWD; i++) {
         crowd[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        (void)connect(crowd[i], (struct sockaddr *)&to, sizeof(to));
+        if (crowd[i] < 0)
+            fail_test("no socket");
+        if (connect(crowd[i], (struct sockaddr *)&to, sizeof(to)) == 0)
+            continue; /* or it waits: either is fine */
     }
     usleep(100000);
     return fd;
