@@ -3,6 +3,8 @@
  * brokers, and on ports where something else is. */
 #include "support/component.h"
 #include "support/fail.h"
+#include "support/http.h"
+#include "support/serve.h"
 #include "support/stub.h"
 
 #include <arpa/inet.h>
@@ -610,6 +612,34 @@ static void topics_groups_and_partitions_are_listed(void **state)
     json_decref(partitions);
 }
 
+static void http_answers_with_the_same(void **state)
+{
+    (void)state;
+    struct serve *server = serve_start(ARGS(no_sign_in()), NULL);
+    const char *topic = witness_new_topic(witness, 2, NULL);
+    char body[300];
+    snprintf(body, sizeof(body), "{\"topic\":\"%s\"}", topic);
+    struct http_answer *a = http_post(server->base, "/v1/credentials/verify", NULL, body);
+    assert_http(a, 200);
+    assert_json(a->json, "verified", "true");
+    has_step(a->json, "topic", "2 partitions");
+    a = http_post(server->base, "/v1/credentials/verify", NULL,
+                  "{\"credentials\":{\"brokers\":\"127.0.0.1:1\",\"mechanism\":\"none\"}}");
+    assert_http(a, 200);
+    assert_event_str(a->json, "code", "tcp_refused");
+    assert_true(strlen(event_str(a->json, "remedy")) > 20);
+
+    a = http_post(server->base, "/v1/models/partitions", NULL, body);
+    assert_http(a, 200);
+    assert_event_str(a->json, "1", "Partition 1");
+    assert_problem(http_post(server->base, "/v1/models/partitions", NULL, "{}"), 400, "config");
+    a = http_post(server->base, "/v1/models/getTopics", NULL, "{}");
+    assert_http(a, 200);
+    assert_non_null(json_object_get(a->json, topic));
+    assert_http(http_post(server->base, "/v1/models/groups", NULL, "{}"), 200);
+    assert_problem(http_post(server->base, "/v1/models/colours", NULL, "{}"), 404, "not_found");
+}
+
 static void models_that_cannot_be_had_end_with_a_reason(void **state)
 {
     (void)state;
@@ -663,6 +693,7 @@ int main(void)
         doctor_test(a_missing_topic_is_told_and_not_made),
         doctor_test(a_topic_or_group_that_is_forbidden_is_told),
         doctor_test(topics_groups_and_partitions_are_listed),
+        doctor_test(http_answers_with_the_same),
         doctor_test(models_that_cannot_be_had_end_with_a_reason),
     };
     return cmocka_run_group_tests_name("live/verify", tests, start, live_teardown);
