@@ -4,9 +4,11 @@
 #include "cli/help.h"
 #include "component/entries.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -47,12 +49,25 @@ static bool init_log(const struct kc_options *o, struct kc_error *err)
     return true;
 }
 
+/* librdkafka keeps the password in its heap, and a core dump would lay it on the disk. A
+ * sanitizer's leak check has to look into the process, which this forbids too. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static void forbid_core_dumps(void) {}
+#else
+static void forbid_core_dumps(void)
+{
+    if (prctl(PR_SET_DUMPABLE, 0) != 0)
+        kc_log(KC_WARN, "core_dumps_allowed", KC_S("reason", strerror(errno)));
+}
+#endif
+
 int main(int argc, char **argv)
 {
     struct kc_options o;
     struct kc_error err = { 0 };
     if (!kc_options_parse(&o, argc, argv, &err) || !init_log(&o, &err))
         return kc_usage_error(&o, &err);
+    forbid_core_dumps();
 
     const struct kc_command *command = o.words[0] ? kc_command_find(o.words[0]) : NULL;
     const struct kc_entry *entry = o.words[0] && o.words[1] ? kc_entry_find(o.words[1]) : NULL;

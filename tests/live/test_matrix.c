@@ -111,6 +111,9 @@ static const char *credentials(const char *mechanism, enum connection connection
     if (strcmp(mechanism, "gssapi") == 0) {
         add(all, "kerberosPrincipal", KDC_CLIENT);
         add(all, "kerberosKeytab", kdc->client_keytab);
+    } else if (strcmp(mechanism, "oauthbearer") == 0) {
+        add(all, "username", "client-1");
+        add(all, "password", "client-Secret-44c0");
     } else if (signs_in) {
         add(all, "username", KAFKA_USER);
         add(all, "password", KAFKA_PASSWORD);

@@ -8,6 +8,7 @@
 
 #include "fail.h"
 #include "http_private.h"
+#include "secrets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,6 +88,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 {
     struct http *h = context;
     (void)one;
+    secrets_check(bytes, size, "an HTTP answer"); /* one that comes bit by bit, too */
     http_pile_add(&h->body, bytes, size);
     return size;
 }

@@ -3,6 +3,7 @@
 #include "fail.h"
 #include "http.h"
 #include "http_private.h"
+#include "secrets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,6 +30,8 @@ struct http_answer *http_answer_new(char *head, char *body, size_t size, int64_t
     a->body = body;
     a->size = size;
     a->ms = ms;
+    secrets_check(head, strlen(head), "the head of an HTTP answer");
+    secrets_check(body, size, "an HTTP answer");
     const char *space = strchr(head, ' ');
     a->status = space ? (int)strtol(space, NULL, 10) : 0;
     a->json = json_loadb(body, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);

@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include "fail.h"
+#include "secrets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +22,14 @@
 #include <cmocka.h>
 
 #define SAY_WAIT_MS  10000
-#define POLL_STEP_MS 20 /* how often a wait looks whether the child is gone */
+#define OVERLAP      128 /* what may be cut by the end of a read: longer than any secret */
+#define POLL_STEP_MS 20  /* how often a wait looks whether the child is gone */
 
 /* Bytes that came and were not yet taken: text[taken..size). Always NUL-terminated. */
 struct pile {
     char *text;
     size_t size, room, taken;
+    const char *watched; /* what it is, where no secret may be in it; else NULL */
 };
 
 struct process {
@@ -35,7 +38,8 @@ struct process {
     int in, out, err; /* our ends; -1 when closed or a file */
     struct pile out_pile, err_pile;
     char *line;
-    bool is_over;
+    bool is_over, is_component, was_looked_at;
+    char *err_path; /* of the component's; NULL where stderr is a pipe */
     struct process_end end;
     struct process *next;
 };
@@ -172,6 +176,10 @@ struct process *component_start(const char *const args[], const struct process_o
     memcpy(argv + 1, args, count * sizeof(*argv));
     struct process *p = process_start(argv, options);
     free(argv);
+    p->is_component = true;
+    p->out_pile.watched = "stdout";
+    p->err_pile.watched = "stderr";
+    p->err_path = options && options->err_path ? strdup(options->err_path) : NULL;
     return p;
 }
 
@@ -205,15 +213,26 @@ static void drain(int *fd, struct pile *pile)
                 fail_test("out of memory");
             pile->text = text;
         }
+        size_t before = pile->size < OVERLAP ? 0 : pile->size - OVERLAP;
         ssize_t n = read(*fd, pile->text + pile->size, pile->room - pile->size - 1);
         if (n > 0)
             pile->size += (size_t)n;
+        if (n > 0 && pile->watched)
+            secrets_check(pile->text + before, pile->size - before, pile->watched);
         pile->text[pile->size] = '\0';
         if (n == 0)
             close_end(fd);
         if (n <= 0)
             return;
     }
+}
+
+/* Once, when it has said something: before, it may not be the component yet. */
+static void look_at_command_line(struct process *p)
+{
+    if (p->is_component && !p->was_looked_at)
+        secrets_check_command_line(p->pid);
+    p->was_looked_at = true;
 }
 
 /* Serves the pipes once, for wait_ms at most. True: stdin can be written. */
@@ -225,6 +244,8 @@ static bool serve(struct process *p, bool wants_write, bool reads_stdout, int wa
         { .fd = p->err, .events = POLLIN },
     };
     poll(fds, 3, wait_ms < 0 ? 0 : wait_ms);
+    if (fds[1].revents || fds[2].revents)
+        look_at_command_line(p);
     if (fds[1].revents)
         drain(&p->out, &p->out_pile);
     if (fds[2].revents)
@@ -244,6 +265,7 @@ static bool reap(struct process *p)
     p->is_over = true;
     p->end.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     p->end.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    p->end.has_core = WIFSIGNALED(status) && WCOREDUMP(status);
     p->end.cpu_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
                    (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
     p->end.rss_peak_kb = use.ru_maxrss;
@@ -375,6 +397,7 @@ void process_expect_stderr(struct process *p, const char *text, int wait_ms)
 
 void process_signal(struct process *p, int signal)
 {
+    look_at_command_line(p);
     if (!reap(p))
         kill(p->pid, signal);
 }
@@ -416,6 +439,9 @@ void process_free(struct process *p)
     if (!p)
         return;
     process_keep(p);
+    look_at_command_line(p);
+    if (p->err_path)
+        secrets_check_file(p->err_path);
     if (!reap(p)) {
         kill(p->pid, SIGKILL);
         waitpid(p->pid, NULL, 0);
@@ -426,6 +452,7 @@ void process_free(struct process *p)
     free(p->out_pile.text);
     free(p->err_pile.text);
     free(p->line);
+    free(p->err_path);
     free(p->name);
     free(p);
 }

@@ -3,7 +3,8 @@
  *
  * Every wait has a deadline, and a deadline that passes fails the running cmocka test with what
  * the child wrote last. While one call waits, all three pipes are served, so neither side can
- * block the other. No child outlives the test program, however that ends. Single-threaded. */
+ * block the other. What the component writes is searched for secrets (secrets.h). No child
+ * outlives the test program, however that ends. Single-threaded. */
 #ifndef TESTS_SUPPORT_PROCESS_H
 #define TESTS_SUPPORT_PROCESS_H
 
@@ -29,6 +30,7 @@ struct process_options {
 struct process_end {
     int exit_code; /* -1 when a signal ended it */
     int signal;    /* 0 when it exited */
+    bool has_core; /* its memory was dumped */
     double cpu_s;  /* user and system, all threads */
     long rss_peak_kb;
 };

@@ -8,6 +8,8 @@
  *            last connection is gone */
 #include "stub.h"
 
+#include "secrets.h"
+
 #include "fail.h"
 #include "process.h"
 #include "wire.h"
@@ -203,6 +205,12 @@ static bool send_answer(struct connection *c, const char *method, const struct s
 
 static void keep_request(struct stub *s, struct stub_request *r) /* needs lock */
 {
+    if (r->path)
+        secrets_check(r->path, strlen(r->path), "a request's URL");
+    if (r->head)
+        secrets_check(r->head, strlen(r->head), "a request's header");
+    if (r->body)
+        secrets_check(r->body, r->body_len, "a request's body");
     if (s->count == s->room) {
         s->room = s->room ? s->room * 2 : 64;
         s->requests = kc_realloc(s->requests, s->room, sizeof(struct stub_request *));
