@@ -108,8 +108,12 @@ rd_kafka_topic_partition_list_t *kc_partitions_query(rd_kafka_t *rk, const char 
     int left;
     while (!list && (left = kc_ms_until(deadline, TRY_MS)) > 0) {
         const struct rd_kafka_metadata *m;
-        code = rd_kafka_metadata(rk, 0, handle, &m, left);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_resp_err_t asked = rd_kafka_metadata(rk, 0, handle, &m, left);
+        if (asked == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+            /* what a broker has said before says more than that the last try was too short */
+        } else if (asked != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            code = asked;
+        } else {
             code =
                 m->topic_cnt == 1 ? m->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
             if (code == RD_KAFKA_RESP_ERR_NO_ERROR && m->topics[0].partition_cnt > 0) {
