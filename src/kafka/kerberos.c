@@ -3,8 +3,8 @@
  *
  * Threads    kc-kerberos   renews the tickets; started when there are some
  *            others        clients that are opened: the first of them waits for kinit
- * Locks      all.lock, held while the first ticket is fetched: the other clients need it too.
- *            The thread runs kinit without it.
+ * Locks      all.lock, never held while kinit runs: is_fetching holds the other clients, which
+ *            need the first ticket too
  */
 #include "kafka/kerberos.h"
 
@@ -45,6 +45,7 @@ static struct {
     char *principal, *keytab; /* NULL: there is no keytab */
     char folder[PATH_SIZE];
     bool has_ticket; /* and so a thread */
+    bool is_fetching;
     bool is_stopping;
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -294,18 +295,32 @@ static bool is_ours(const struct kc_credentials *c, struct kc_error *err)
     return false;
 }
 
+/* needs all.lock, and lets it go meanwhile */
+static bool fetch_first(struct kc_error *err)
+{
+    int *due_ms = kc_new0(int);
+    all.is_fetching = true;
+    pthread_mutex_unlock(&all.lock);
+    bool ok = fetch(due_ms, err);
+    pthread_mutex_lock(&all.lock);
+    all.is_fetching = false;
+    all.has_ticket = ok;
+    pthread_cond_broadcast(&all.changed);
+    if (ok)
+        kc_thread_start(&all.thread, "kc-kerberos", run, due_ms);
+    else
+        free(due_ms);
+    return ok;
+}
+
 bool kc_kerberos_ensure(const struct kc_credentials *c, struct kc_error *err)
 {
     pthread_mutex_lock(&all.lock);
     bool ok = is_ours(c, err);
-    if (ok && !all.has_ticket) {
-        int *due_ms = kc_new0(int);
-        ok = all.has_ticket = fetch(due_ms, err);
-        if (ok)
-            kc_thread_start(&all.thread, "kc-kerberos", run, due_ms);
-        else
-            free(due_ms);
-    }
+    while (ok && all.is_fetching)
+        kc_cond_wait(&all.changed, &all.lock, WAIT_MS);
+    if (ok && !all.has_ticket)
+        ok = fetch_first(err);
     pthread_mutex_unlock(&all.lock);
     return ok;
 }

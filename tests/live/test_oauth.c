@@ -195,6 +195,57 @@ static void tokens_are_renewed_while_records_flow(void **state)
     assert_in_range(asked, 5, 9); /* each 4 s, and one that failed: one client, one question */
 }
 
+#define NEW_SECRET "client+Secret/92=="
+
+static bool give_token_for_the_new_secret(void *arg, const struct stub_request *request,
+                                          struct stub_answer *answer)
+{
+    /* client-1:client%2BSecret%2F92%3D%3D */
+    if (strcmp(stub_header(request, "Authorization"),
+               "Basic Y2xpZW50LTE6Y2xpZW50JTJCU2VjcmV0JTJGOTIlM0QlM0Q=") == 0)
+        return give_token(arg, request, answer);
+    answer->status = 401;
+    return true;
+}
+
+static void write_credentials(const char *path, const char *secret)
+{
+    const char *setting = credentials("SASL_SSL", kafka->sasl_ssl, NULL);
+    json_t *all = json_loads(strchr(setting, '=') + 1, 0, NULL);
+    json_object_set_new(all, "password", json_string(secret));
+    assert_int_equal(json_dump_file(all, path, 0), 0);
+    json_decref(all);
+}
+
+/* The token server takes another secret from one moment to the next; then the file says so. */
+static void a_client_secret_that_changes_is_read_again(void **state)
+{
+    (void)state;
+    char topic[64], path[128];
+    snprintf(topic, sizeof(topic), "topic=%s", witness_new_topic(witness, 1, NULL));
+    snprintf(path, sizeof(path), "%s/oauth.json", kafka->folder);
+    life_of_tokens_s = 3;
+    stub_decide(tokens, give_token, NULL);
+    write_credentials(path, SECRET);
+    struct process *p = component_start(
+        ARGS("run", "produce", "--credentials", path, "--set", topic, "--log-level", "debug"),
+        NULL);
+    json_decref(ask(p, "{'value':'1'}"));
+    stub_decide(tokens, give_token_for_the_new_secret, NULL);
+    process_expect_stderr(p, "HTTP 401", WAIT_MS);
+    json_decref(ask(p, "{'value':'2'}"));
+    write_credentials(path, NEW_SECRET);
+    process_expect_stderr(p, "credentials_renewed", WAIT_MS);
+    int64_t end_ms = now_ms() + 12000; /* beyond the next sign-in that the broker wants */
+    while (now_ms() < end_ms) {
+        json_t *answer = ask(p, "{'value':'3'}");
+        assert_event_str(answer, "0.body.errorCode", "0");
+        json_decref(answer);
+    }
+    assert_null(strstr(process_stderr(p), "Secret"));
+    finish(p, 0);
+}
+
 static void what_is_missing_is_named(void **state)
 {
     (void)state;
@@ -218,6 +269,7 @@ int main(void)
         oauth_test(without_a_word_of_its_life_the_tokens_own_counts),
         oauth_test(each_fault_of_a_token_server_is_told_apart),
         oauth_test(tokens_are_renewed_while_records_flow),
+        oauth_test(a_client_secret_that_changes_is_read_again),
         oauth_test(what_is_missing_is_named),
     };
     return cmocka_run_group_tests_name("live/oauth", tests, start, live_teardown);

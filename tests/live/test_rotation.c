@@ -2,6 +2,7 @@
 /* test_rotation.c - passwords and rights that change under load: nothing is lost, what fails is
  * told, and no restart is needed. The broker wants a new sign-in every 10 s. */
 #include "support/component.h"
+#include "support/fail.h"
 #include "support/http.h"
 #include "support/serve.h"
 
@@ -171,6 +172,8 @@ static void a_file_that_cannot_be_used_changes_nothing(void **state)
     struct process *p = start_entry("produce", topic, "timeoutMs=30000");
     size_t sent = produce_for(p, 200);
     FILE *f = fopen(file, "w");
+    if (!f)
+        fail_test("%s cannot be written", file);
     fputs("{\"username\":", f);
     fclose(f);
     process_signal(p, SIGHUP);

@@ -122,6 +122,8 @@ static bool answers(int port)
                               .sin_port = htons((uint16_t)port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0)
+        fail_test("no socket");
     bool is_up = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
     close(fd);
     return is_up;

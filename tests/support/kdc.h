@@ -9,8 +9,8 @@
 #include "process.h"
 
 #define KDC_REALM    "KC.TEST"
-#define KDC_SERVICE  "kafka/127.0.0.1@" KDC_REALM
-#define KDC_CLIENT   "alice@" KDC_REALM
+#define KDC_SERVICE  "kafka/127.0.0.1@KC.TEST"
+#define KDC_CLIENT   "alice@KC.TEST"
 #define KDC_PASSWORD "kdc-Secret-5e0d"
 
 struct kdc {
