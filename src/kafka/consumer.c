@@ -220,11 +220,17 @@ static void destroy_messages(struct kc_consumer *c)
     c->message_count = 0;
 }
 
+/* The batch call waits until it is full or the time is over: so it is asked for one record
+ * first, and then for those that are there already. */
 static void fetch(struct kc_consumer *c, int wait_ms, size_t max)
 {
-    ssize_t n = rd_kafka_consume_batch_queue(c->queue, wait_ms, c->messages,
-                                             max < KC_TAKE_MAX ? max : KC_TAKE_MAX);
-    c->message_count = n > 0 ? (size_t)n : 0;
+    size_t room = max < KC_TAKE_MAX ? max : KC_TAKE_MAX;
+    ssize_t n = rd_kafka_consume_batch_queue(c->queue, wait_ms, c->messages, 1);
+    c->message_count = n > 0 ? 1 : 0;
+    if (n <= 0 || room == 1)
+        return;
+    n = rd_kafka_consume_batch_queue(c->queue, 0, c->messages + 1, room - 1);
+    c->message_count += n > 0 ? (size_t)n : 0;
 }
 
 /* A record that came although its partition was being paused will be read again. */
