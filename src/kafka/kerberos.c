@@ -25,9 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KINIT_MS      15000
-#define STEP_MS       10  /* how often it is looked whether kinit is gone */
-#define RETRY_MS      500 /* doubled up to … */
+#define KINIT_MS      8000 /* less than the 10 s that `verify` has */
+#define STEP_MS       10   /* how often it is looked whether kinit is gone */
+#define RETRY_MS      500  /* doubled up to … */
 #define RETRY_MAX_MS  30000
 #define RENEW_MIN_MS  500 /* whatever a ticket's life: not more often */
 #define RENEW_MAX_MS  (6 * 3600 * 1000)

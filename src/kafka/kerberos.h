@@ -19,7 +19,7 @@
  */
 bool kc_kerberos_prepare(const struct kc_doc *credentials, struct kc_error *err) KC_MUST_CHECK;
 
-/* Makes sure that there is a ticket of c->kerberos_keytab, waiting for the first one: 15 s at
+/* Makes sure that there is a ticket of c->kerberos_keytab, waiting for the first one: 8 s at
  * most. CONFIG where kinit or the keytab is missing or another identity is in use, AUTH where
  * the KDC refuses, UNAVAILABLE where it does not answer. Any thread. */
 bool kc_kerberos_ensure(const struct kc_credentials *c, struct kc_error *err) KC_MUST_CHECK;

@@ -291,6 +291,32 @@ static void a_request_cannot_use_the_servers_tickets(void **state)
     assert_int_equal(left_behind(), 0);
 }
 
+static void verify_says_so_too(void **state)
+{
+    (void)state;
+    struct run run = run_component(
+        ARGS("verify"), &(struct process_options){ .env = environment("SASL_SSL", keytab()) },
+        "", WAIT_MS);
+    assert_exit(&run, 0);
+    run_free(&run);
+    const char *const *env =
+        environment("SASL_SSL", keytab_of(KDC_CLIENT, kdc->service_keytab));
+    run = run_component(ARGS("verify"), &(struct process_options){ .env = env }, "", WAIT_MS);
+    assert_exit(&run, 78);
+    if (!strstr(run.out, "no suitable keys"))
+        fail_msg("the cause is not in: %s", run.out);
+    run_free(&run);
+    kdc_stop(kdc);
+    run = run_component(ARGS("verify"),
+                        &(struct process_options){ .env = environment("SASL_SSL", keytab()) },
+                        "", WAIT_MS);
+    assert_exit(&run, 69);
+    if (!strstr(run.out, "Cannot contact any KDC"))
+        fail_msg("the cause is not in: %s", run.out);
+    run_free(&run);
+    assert_int_equal(left_behind(), 0);
+}
+
 #define kerberos_test(test) cmocka_unit_test_teardown(test, tidy)
 
 int main(void)
@@ -302,6 +328,7 @@ int main(void)
         kerberos_test(the_tickets_are_private),
         kerberos_test(what_is_wrong_is_told_apart),
         kerberos_test(a_principal_never_reaches_a_shell),
+        kerberos_test(verify_says_so_too),
         kerberos_test(a_request_cannot_use_the_servers_tickets),
     };
     return cmocka_run_group_tests_name("live/kerberos", tests, start, stop);
