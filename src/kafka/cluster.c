@@ -257,13 +257,12 @@ static rd_kafka_resp_err_t read_topic(rd_kafka_event_t *event, struct kc_topic_f
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-bool kc_cluster_topic(struct kc_cluster *c, const char *topic, int wait_ms,
-                      struct kc_topic_facts *facts, struct kc_error *err)
+static rd_kafka_resp_err_t describe_topic(struct kc_cluster *c, const char *topic, int wait_ms,
+                                          struct kc_topic_facts *facts)
 {
     struct question q;
     const char *names[] = { topic };
     rd_kafka_TopicCollection_t *topics = rd_kafka_TopicCollection_of_topic_names(names, 1);
-    *facts = (struct kc_topic_facts){ 0 };
     question_init(&q, c, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, wait_ms, true);
     rd_kafka_DescribeTopics(c->rk, topics, q.options, q.answers);
     rd_kafka_resp_err_t code = question_wait(&q, wait_ms);
@@ -271,6 +270,38 @@ bool kc_cluster_topic(struct kc_cluster *c, const char *topic, int wait_ms,
         code = read_topic(q.event, facts);
     question_deinit(&q);
     rd_kafka_TopicCollection_destroy(topics);
+    return code;
+}
+
+/* Among all topics, since a question for one may make it. */
+static rd_kafka_resp_err_t look_for_topic(struct kc_cluster *c, const char *topic, int wait_ms,
+                                          struct kc_topic_facts *facts)
+{
+    rd_kafka_resp_err_t code;
+    const rd_kafka_metadata_t *m = metadata(c, true, wait_ms, &code);
+    if (!m)
+        return code;
+    code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    for (int i = 0; i < m->topic_cnt; i++) {
+        if (strcmp(m->topics[i].topic, topic) != 0)
+            continue;
+        code = m->topics[i].err;
+        facts->partitions = m->topics[i].partition_cnt;
+    }
+    rd_kafka_metadata_destroy(m);
+    return code;
+}
+
+bool kc_cluster_topic(struct kc_cluster *c, const char *topic, int wait_ms,
+                      struct kc_topic_facts *facts, struct kc_error *err)
+{
+    int64_t deadline_ms = kc_now_ms() + wait_ms;
+    *facts = (struct kc_topic_facts){ 0 };
+    rd_kafka_resp_err_t code = describe_topic(c, topic, wait_ms / 2, facts);
+    int left = kc_ms_until(deadline_ms, wait_ms);
+    if (kc_kafka_code(code) == KC_TIMEOUT &&
+        left > 0) /* the embedded broker never answers it */
+        code = look_for_topic(c, topic, left, facts);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR || fail(c, code, "ask for the topic", err);
 }
 
@@ -377,5 +408,7 @@ bool kc_cluster_groups(struct kc_cluster *c, int wait_ms, struct kc_listing *gro
         code = read_groups(q.event, groups);
     question_deinit(&q);
     sort(groups);
+    if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE) /* a broker that cannot say */
+        return true;
     return code == RD_KAFKA_RESP_ERR_NO_ERROR || fail(c, code, "ask for the groups", err);
 }
