@@ -8,9 +8,10 @@
 #include "kafka/consumer.h"
 
 /* Sets the offset of each assigned partition: the group's committed one, or what `start` says
- * where the group has none; a real one, for who is told of positions has to come back to them. With `latest` a group that is new to the topic commits the start of
- * all its partitions first, so that a crash skips nothing; a partition that appears later has
- * none and is read from its beginning. Waits for brokers, wait_ms at most. */
+ * where the group has none; a real one, for who is told of positions has to come back to them.
+ * With `latest` a group that is new to the topic commits the start of all its partitions first,
+ * so that a crash skips nothing; a partition that appears later has none and is read from its
+ * beginning. Waits for brokers, wait_ms at most. */
 bool kc_start_resolve(rd_kafka_t *rk, const char *topic, const struct kc_start *start,
                       rd_kafka_topic_partition_list_t *assigned, int wait_ms,
                       struct kc_error *err) KC_MUST_CHECK;
