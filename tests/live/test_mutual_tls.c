@@ -14,6 +14,7 @@
 
 #define KEY_PASSWORD "key-Secret-4d21"
 
+static const char password_argument[] = "pass:" KEY_PASSWORD;
 static const char message[] = "{\"value\":\"hello\"}\n";
 
 static int start(void **state)
@@ -123,7 +124,7 @@ static json_t *with_encrypted_key(const char *password)
     char path[128];
     snprintf(path, sizeof(path), "%s/encrypted.pem", kafka->folder);
     struct run run = run_process(ARGS("openssl", "pkcs8", "-topk8", "-in", kafka->certs.client,
-                                      "-passout", "pass:" KEY_PASSWORD, "-out", path),
+                                      "-passout", password_argument, "-out", path),
                                  NULL, "", WAIT_MS);
     assert_exit(&run, 0);
     run_free(&run);

@@ -26,9 +26,9 @@
 #define REFUSED        77
 #define UNREACHABLE    69
 
-#define BEARER                                                                                 \
-    "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config="                                     \
-    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;"
+static const char bearer[] =
+    "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config="
+    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;";
 
 /* The SSL listener wants client certificates; the one of SASL_SSL offers no PLAIN. Whoever asks
  * for a topic's metadata carelessly makes the topic. */
@@ -39,7 +39,7 @@ static int start(void **state)
         "auto.create.topics.enable=true",
         "listener.name.ssl.ssl.client.auth=required",
         "listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512,OAUTHBEARER",
-        BEARER,
+        bearer,
         NULL,
     };
     return live_start(&(struct kafka_options){ .has_rights = true, .properties = properties });
