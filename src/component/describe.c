@@ -134,7 +134,6 @@ static void add_members(struct kc_json_writer *w, const struct kc_member *member
 
 static void add_metadata(struct kc_json_writer *w, const struct kc_entry *e)
 {
-    kc_json_object(w, KC_LIT("metadata"));
     if (e->in) {
         kc_json_object(w, KC_LIT("in"));
         add_members(w, e->in);
@@ -142,7 +141,6 @@ static void add_metadata(struct kc_json_writer *w, const struct kc_entry *e)
     }
     kc_json_object(w, KC_LIT("out"));
     add_members(w, e->out);
-    kc_json_end(w);
     kc_json_end(w);
 }
 
@@ -164,7 +162,9 @@ static void add_entry(struct kc_json_writer *w, const struct kc_entry *e, int or
     put(w, "link", link);
     kc_json_end(w);
     add_form(w, e->fields, notes);
+    kc_json_object(w, KC_LIT("metadata"));
     add_metadata(w, e);
+    kc_json_end(w);
     kc_json_end(w);
 }
 
@@ -268,6 +268,16 @@ void kc_describe_component(struct kc_buf *out)
     kc_buf_puts(out, "\n");
     kc_json_writer_free(w);
     free(notes);
+}
+
+void kc_describe_metadata(const struct kc_entry *entry, struct kc_buf *out)
+{
+    struct kc_json_writer *w = kc_json_writer_new();
+    kc_json_begin(w);
+    add_metadata(w, entry);
+    if (!kc_json_finish(w, out))
+        abort(); /* our own texts are UTF-8 */
+    kc_json_writer_free(w);
 }
 
 static void print_schema(struct kc_buf *out, const char *title, const struct kc_field *fields)

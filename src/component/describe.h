@@ -6,10 +6,14 @@
 
 #include "base/buf.h"
 #include "conf/field.h"
+#include "runtime/entry.h"
 #include "runtime/json.h"
 
 /* component.json. */
 void kc_describe_component(struct kc_buf *out);
+
+/* How an entry point's messages look, in the platform's dialect: {"in"?,"out"}. */
+void kc_describe_metadata(const struct kc_entry *entry, struct kc_buf *out);
 
 /* The JSON Schema of that name: "credentials", an entry point's fields, or the shape of its
  * messages ("produce.in"). False when there is none. */
