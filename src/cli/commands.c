@@ -53,6 +53,16 @@ const struct kc_command kc_commands[] = {
       "  kafka-component models topics --credentials kafka.json\n"
       "  kafka-component models partitions --credentials kafka.json --set topic=cars\n",
       kc_command_models },
+    { "service", "verifyCredentials|getMetaModel|selectModel",
+      "Answer a one-shot call of the elastic.io platform",
+      "Takes what it is asked from the environment (ELASTICIO_CFG and so on) and posts the "
+      "result to\n"
+      "ELASTICIO_POST_RESULT_URL. The log is on stdout. Ends with 0 when a result was taken, "
+      "also one that\n"
+      "says no, else with 1. docs/service.md has the whole of it.",
+      "  ELASTICIO_POST_RESULT_URL=https://... ELASTICIO_CFG='{\"brokers\":\"...\"}' ... \\\n"
+      "      kafka-component service verifyCredentials\n",
+      kc_command_service },
     { "probe", "[URL]", "Ask a server whether it is well, for health checks",
       "Ends with 0 when a GET of the URL is answered with 2xx within 3 s, with 69 otherwise. "
       "Without one\n"
