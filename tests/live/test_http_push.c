@@ -528,7 +528,9 @@ static void while_it_waits_the_group_is_kept(void **state)
 {
     (void)state;
     struct push p = prepare(1);
-    stub_always(p.stub, &(struct stub_answer){ .status = 500 });
+    /* Each try a second later: the back-off's own waits would outlast the test's. */
+    stub_always(p.stub,
+                &(struct stub_answer){ .status = 503, .headers = ARGS("Retry-After: 1") });
     subscribe_at(server, &p, ",'sessionTimeoutMs':6000", "");
     write_one(&p, "one");
     stub_wait(p.stub, 0, WAIT_MS);

@@ -233,7 +233,6 @@ static void a_client_secret_that_changes_is_read_again(void **state)
     json_decref(ask(p, "{'value':'1'}"));
     stub_decide(tokens, give_token_for_the_new_secret, NULL);
     process_expect_stderr(p, "HTTP 401", WAIT_MS);
-    json_decref(ask(p, "{'value':'2'}"));
     write_credentials(path, NEW_SECRET);
     process_expect_stderr(p, "credentials_renewed", WAIT_MS);
     int64_t end_ms = now_ms() + 12000; /* beyond the next sign-in that the broker wants */
