@@ -191,6 +191,14 @@ static void credentials_may_stand_in_an_object_of_their_own(void **state)
     assert_posted("{'status':'success','data':{'verified':true}}");
 }
 
+static void a_field_that_nobody_knows_does_no_harm(void **state)
+{
+    (void)state;
+    call("verifyCredentials", ARGS(in_clear(",'colour':'red','topic':'cars','batchSize':'x'")),
+         0);
+    assert_posted("{'status':'success','data':{'verified':true}}");
+}
+
 static void what_does_not_work_is_a_reason_that_a_person_can_act_on(void **state)
 {
     (void)state;
@@ -429,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         service_test(credentials_that_work_are_verified),
         service_test(credentials_may_stand_in_an_object_of_their_own),
+        service_test(a_field_that_nobody_knows_does_no_harm),
         service_test(what_does_not_work_is_a_reason_that_a_person_can_act_on),
         service_test(a_flow_names_no_file_of_this_machine),
         service_test(topics_groups_and_partitions_can_be_chosen),
