@@ -143,17 +143,29 @@ struct job {
     struct kc_buf answer;
     pthread_mutex_t lock;
     pthread_cond_t done;
-    bool is_done; /* needs lock; from then on the answer is the caller's */
+    bool is_done;     /* needs lock; from then on the job is the caller's */
+    bool is_given_up; /* needs lock; from then on it is the thread's */
 };
+
+static void free_job(struct job *j)
+{
+    kc_buf_deinit(&j->answer);
+    pthread_cond_destroy(&j->done);
+    pthread_mutex_destroy(&j->lock);
+    free(j);
+}
 
 static void *run_job(void *arg)
 {
     struct job *j = arg;
     kc_service_answer(j->method, j->env, &j->answer);
     pthread_mutex_lock(&j->lock);
+    bool is_given_up = j->is_given_up;
     j->is_done = true;
     pthread_cond_signal(&j->done);
     pthread_mutex_unlock(&j->lock);
+    if (is_given_up)
+        free_job(j);
     return NULL;
 }
 
@@ -164,6 +176,7 @@ static bool is_done_in(struct job *j, int wait_ms)
     while (!j->is_done && kc_ms_until(deadline_ms, wait_ms) > 0)
         kc_cond_wait(&j->done, &j->lock, kc_ms_until(deadline_ms, wait_ms));
     bool is_done = j->is_done;
+    j->is_given_up = !is_done;
     pthread_mutex_unlock(&j->lock);
     return is_done;
 }
@@ -185,15 +198,12 @@ static void answer_in_time(const char *method, const struct kc_service_env *env,
         kc_log(KC_WARN, "service_method_failed", KC_S("code", kc_code_name(err.code)),
                KC_E(&err));
         print_error(err.text, out);
-        pthread_detach(thread); /* the job stays its own */
+        pthread_detach(thread);
         return;
     }
     pthread_join(thread, NULL);
     kc_buf_text(out, kc_buf_peek(&j->answer));
-    kc_buf_deinit(&j->answer);
-    pthread_cond_destroy(&j->done);
-    pthread_mutex_destroy(&j->lock);
-    free(j);
+    free_job(j);
 }
 
 /* --- the run --- */
