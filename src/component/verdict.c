@@ -98,7 +98,7 @@ void kc_verdict_free(struct kc_verdict *v)
 
 /* --- steps --- */
 
-static char *print(const char *fmt, va_list args)
+__attribute__((format(printf, 1, 0))) static char *print(const char *fmt, va_list args)
 {
     char text[KC_ERROR_TEXT_SIZE];
     vsnprintf(text, sizeof(text), fmt, args);

@@ -102,7 +102,7 @@ void kc_health_note(struct kc_health *h, const struct kc_error *err)
                    err->text);
     pthread_mutex_unlock(&h->lock);
     kc_log(is_news ? KC_WARN : KC_DEBUG, "kafka_trouble", KC_S("reason", err->text),
-           KC_S("name", kc_code_name(err->code)));
+           KC_S("error", kc_code_name(err->code)));
 }
 
 static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const char *reason)
@@ -119,7 +119,7 @@ static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const ch
         snprintf(h->trouble, sizeof(h->trouble), "%s", reason);
     pthread_mutex_unlock(&h->lock);
     kc_log(is_news && code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ? KC_WARN : KC_DEBUG,
-           "kafka_trouble", KC_S("reason", reason), KC_S("name", rd_kafka_err2name(code)));
+           "kafka_trouble", KC_S("reason", reason), KC_S("error", rd_kafka_err2name(code)));
 }
 
 /* --- callbacks: they copy and return --- */

@@ -147,7 +147,7 @@ static void put_headers(struct kc_buf *out, int status)
 
 static void put_problem(struct kc_buf *out, const struct problems *p, int status)
 {
-    char key[8];
+    char key[12];
     snprintf(key, sizeof(key), "%d", status);
     put_key(out, key);
     kc_buf_puts(out, "{");
@@ -172,7 +172,7 @@ static void put_problems(struct kc_buf *out, const struct kc_value *operation)
 {
     const struct kc_value *responses = kc_value_get(operation, "responses");
     struct problems p = problems_of(operation);
-    char key[8];
+    char key[12];
     for (int status = 400; status < 600; status++) {
         snprintf(key, sizeof(key), "%d", status);
         if (has_status(&p, status) && !kc_value_get(responses, key))
