@@ -11,6 +11,8 @@
 
 #define REOPEN_PAUSE_MS 500 /* between two writers that end in a fatal error */
 #define METADATA_MS     1000
+#define CROWD_LINGER_MS 1
+#define CROWD_WARM_MS   1500 /* to connect and to get its producer id */
 
 /* The broker refuses a whole request, good records included. */
 static bool is_too_large_together(const struct kc_record *r)
@@ -116,6 +118,40 @@ static bool ensure_main(struct kc_producer *p)
     return true;
 }
 
+static void lose_crowd(struct kc_producer *p)
+{
+    struct kc_writer *old = p->crowd;
+    replace(p, &p->crowd, NULL);
+    p->reopened_ms = kc_now_ms(); /* what it still held fails, and goes again through main */
+    kc_log(KC_WARN, "producer_reopened", KC_S("reason", "fatal error of the crowd's"));
+    kc_writer_purge(old);
+    kc_writer_close(old);
+}
+
+void kc_look_after_crowd(struct kc_producer *p)
+{
+    struct kc_writer_conf conf = p->conf;
+    struct kc_writer *crowd;
+    if (p->crowd && kc_writer_is_fatal(p->crowd))
+        lose_crowd(p);
+    pthread_mutex_lock(&p->lock);
+    bool is_wanted = conf.linger_ms == 0 && !p->crowd && p->outstanding >= KC_CROWD_BATCHES &&
+                     !p->is_closing && !atomic_load(&p->is_purged);
+    pthread_mutex_unlock(&p->lock);
+    conf.linger_ms = CROWD_LINGER_MS;
+    if (!is_wanted || !open_writer(&crowd, &conf))
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->crowd_from_ms = kc_now_ms() + CROWD_WARM_MS;
+    pthread_mutex_unlock(&p->lock);
+    replace(p, &p->crowd, crowd);
+}
+
+static bool is_a_writer_lost(const struct kc_producer *p)
+{
+    return kc_writer_is_fatal(p->main) || (p->crowd && kc_writer_is_fatal(p->crowd));
+}
+
 static bool has_time(const struct kc_producer *p, const struct kc_batch *b)
 {
     return kc_now_ms() - b->started_ms < p->conf.timeout_ms / 2;
@@ -158,7 +194,7 @@ bool kc_send_again(struct kc_producer *p, struct kc_batch *b)
         w = ensure_single(p) ? p->single : NULL;
         for (size_t i = 0; i < b->count; i++)
             b->records[i].was_alone |= b->records[i].is_again;
-    } else if (kc_writer_is_fatal(p->main) || p->reopened_ms > b->started_ms) {
+    } else if (is_a_writer_lost(p) || p->reopened_ms > b->started_ms) {
         n = choose(b, is_lost_with_writer);
         w = n > 0 && ensure_main(p) ? p->main : NULL;
     } else if ((n = choose(b, is_refused_by_memory)) > 0) {

@@ -7,6 +7,8 @@
  * Queue      finished  reports -> answers; bounded by what callers may have on the way
  * Writers    main      for all; replaced after a fatal error
  *            single    one record a request, for what the broker found too large together
+ *            crowd     lingers a little: for batches that are many at once; who comes alone
+ *                      goes through main, which does not
  * Shutdown   close() lets answers finish what is outstanding, joins it, closes the writers */
 #include "kafka/producer.h"
 
@@ -19,6 +21,7 @@
 #include <string.h>
 
 #define FLOOD_LINGER_MS        5
+#define CROWD_MS               200 /* a crowd counts as one for so long after it was seen */
 #define ANSWERS_IDLE_MS        1000
 #define LOW_WATERMARK_MS       3000 /* how long an answer may be held up for its logStartOffset */
 #define LOW_WATERMARK_PAUSE_MS 100
@@ -96,6 +99,15 @@ void kc_put_records(struct kc_batch *b, struct kc_writer *w, bool only_again)
     release(b);
 }
 
+/* Where nobody lingers, each of many batches is a request of its own until five are on the way,
+ * which costs both sides more than the records do. */
+static bool is_in_a_crowd(struct kc_producer *p, int64_t now_ms) /* needs lock */
+{
+    if (p->outstanding >= KC_CROWD_BATCHES)
+        p->crowd_until_ms = now_ms + CROWD_MS;
+    return now_ms < p->crowd_until_ms && now_ms >= p->crowd_from_ms;
+}
+
 void kc_producer_send(struct kc_producer *p, struct kc_batch *b)
 {
     b->producer = p;
@@ -103,10 +115,12 @@ void kc_producer_send(struct kc_producer *p, struct kc_batch *b)
     atomic_store(&b->unreported, b->count + 1);
     pthread_mutex_lock(&p->lock);
     p->outstanding++;
+    bool with_crowd = is_in_a_crowd(p, b->started_ms);
     pthread_mutex_unlock(&p->lock);
 
     pthread_rwlock_rdlock(&p->writers);
-    kc_put_records(b, p->main, false);
+    with_crowd = with_crowd && p->crowd && !kc_writer_is_fatal(p->crowd);
+    kc_put_records(b, with_crowd ? p->crowd : p->main, false);
     pthread_rwlock_unlock(&p->writers);
 }
 
@@ -241,6 +255,7 @@ static void *run_answers(void *arg)
     while (!is_over) {
         struct kc_batch *batches = look_after(p, take_finished(p, &is_over));
         read_low_watermarks(p, batches);
+        kc_look_after_crowd(p);
         answer(p, batches);
     }
     return NULL;
@@ -263,6 +278,7 @@ static void free_all(struct kc_producer *p)
 {
     kc_writer_close(p->main);
     kc_writer_close(p->single);
+    kc_writer_close(p->crowd);
     pthread_rwlock_destroy(&p->writers);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->wake);
@@ -308,6 +324,8 @@ struct kc_producer_queue kc_producer_queue(struct kc_producer *p)
     kc_writer_queue(p->main, &q.records, &q.bytes);
     if (p->single)
         kc_writer_queue(p->single, &q.records, &q.bytes);
+    if (p->crowd)
+        kc_writer_queue(p->crowd, &q.records, &q.bytes);
     pthread_rwlock_unlock(&p->writers);
     return q;
 }
@@ -319,6 +337,8 @@ void kc_producer_purge(struct kc_producer *p)
     kc_writer_purge(p->main);
     if (p->single)
         kc_writer_purge(p->single);
+    if (p->crowd)
+        kc_writer_purge(p->crowd);
     pthread_rwlock_unlock(&p->writers);
 }
 

@@ -108,6 +108,61 @@ static void a_missing_topic_is_answered_long_before_the_delivery_timeout(void **
     assert_event_str(events, "1.error.name", "topic_missing");
 }
 
+/* Enough at once that they go through the crowd's writer; the client that fails as a whole is
+ * that one or the other. What is answered as stored is there, once; the rest says "maybe". */
+static void in_a_crowd_every_answer_is_true_at_a_fatal_error(void **state)
+{
+    (void)state;
+    enum {
+        CROWD = 64,
+        ROUNDS = 4
+    };
+    struct mock *m = mock_start(TOPIC, 1);
+    struct mock_step *s = mock_produce(m, false, "{'topic': '" TOPIC "', 'timeoutMs': 20000}");
+    struct mock_answer *answers[2 * CROWD];
+    char is_good[ROUNDS * 2 * CROWD] = { 0 };
+    mock_answered(mock_send(s, "{'value': 'warm'}"), MOCK_WAIT_MS);
+    rd_kafka_mock_broker_set_rtt(m->cluster, 1, 20);
+    for (int i = 0; i < CROWD; i++)
+        answers[i] = mock_send(s, "{'value': 'first'}");
+    for (int i = 0; i < CROWD; i++)
+        mock_answered(answers[i], MOCK_WAIT_MS);
+    usleep(1800000); /* its writer is given that time to connect */
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < 2 * CROWD; i++) {
+            if (i == CROWD && round > 0)
+                mock_fail(m, MOCK_PRODUCE, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+            answers[i] = mock_send(s, "{'value': '%d'}", round * 2 * CROWD + i);
+        }
+        for (int i = 0; i < 2 * CROWD; i++) {
+            json_t *events = mock_answered(answers[i], 2 * MOCK_WAIT_MS);
+            bool is = strcmp(event_str(events, "0.body.errorCode"), "0") == 0;
+            is_good[round * 2 * CROWD + i] = is;
+            if (!is)
+                assert_event_str(events, "0.body.stored", "maybe");
+        }
+        json_t *next = mock_answered(mock_send(s, "{'value': 'next'}"), MOCK_WAIT_MS);
+        assert_event_str(next, "0.body.errorCode", "0");
+    }
+    struct witness_records records = witness_read(m->witness, TOPIC);
+    int found[ROUNDS * 2 * CROWD] = { 0 };
+    for (size_t i = 0; i < records.count; i++) {
+        char text[16], *end;
+        snprintf(text, sizeof(text), "%.*s", (int)records.at[i].value_size,
+                 (const char *)records.at[i].value);
+        long n = strtol(text, &end, 10);
+        if (end != text)
+            found[n]++;
+    }
+    int good = 0;
+    for (int i = 0; i < ROUNDS * 2 * CROWD; i++) {
+        assert_in_range(found[i], is_good[i] ? 1 : 0, 1);
+        good += is_good[i];
+    }
+    assert_true(good >= 2 * CROWD); /* the first round at least */
+    witness_records_free(&records);
+}
+
 /* With a long way to the broker some requests are under way and the rest waits when the first
  * one fails the client as a whole. */
 static void at_a_fatal_error_under_load_every_answer_is_true(void **state)
@@ -351,6 +406,7 @@ int main(void)
         TEST(with_batch_all_results_are_one_message),
         TEST(a_missing_topic_is_answered_long_before_the_delivery_timeout),
         TEST(failures_are_told_by_partition),
+        TEST(in_a_crowd_every_answer_is_true_at_a_fatal_error),
         TEST(at_a_fatal_error_under_load_every_answer_is_true),
         TEST(a_full_queue_makes_the_next_message_wait_and_loses_none),
         TEST(a_coordinator_that_is_not_ready_is_waited_for),
