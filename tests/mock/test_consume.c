@@ -342,11 +342,11 @@ static void a_second_member_takes_over_without_loss_or_repetition(void **state)
         assert_true(witness_wait_committed(m->witness, GROUP, TOPIC, p, 10, MOCK_WAIT_MS));
 
     struct mock_step *second = mock_consume(m, FOREVER, EARLIEST);
-    int64_t deadline = now_ms() + MOCK_WAIT_MS;
+    int64_t deadline = now_ms() + 3 * MOCK_WAIT_MS;
     while (mock_count_requests(m, MOCK_JOIN_GROUP) < 3 && now_ms() < deadline)
         usleep(10000); /* until the first one has joined again */
     write_numbers(m, 4, 40, 40);
-    deadline = now_ms() + MOCK_WAIT_MS;
+    deadline = now_ms() + 3 * MOCK_WAIT_MS;
     while (mock_handed_count(first) + mock_handed_count(second) < 80 && now_ms() < deadline)
         usleep(10000);
     assert_int_equal(mock_handed_count(first), 60);

@@ -3,6 +3,7 @@
 
 #include "kafka_server.h"
 
+#include "base/alloc.h"
 #include "base/base64.h"
 #include "base/buf.h"
 
@@ -45,7 +46,7 @@ static void add_base64(const char *secret, size_t before)
     kc_buf_puts(&bytes, secret);
     kc_base64_encode(&text, bytes.data, bytes.len);
     size_t whole = (before + size) * 8 / 6;
-    add_needle(strndup(text.data + skip, whole - skip));
+    add_needle(kc_strndup(text.data + skip, whole - skip)); /* text has no NUL at its end */
     kc_buf_deinit(&bytes);
     kc_buf_deinit(&text);
 }

@@ -3,7 +3,7 @@
 #include "kafka/ticket_cache.h"
 #include "unit/unit.h"
 
-static void put(struct kc_buf *out, uint32_t n, int size)
+static void put(struct kc_buf *out, uint64_t n, int size)
 {
     for (int i = size - 1; i >= 0; i--)
         kc_buf_append(out, &(unsigned char){ (unsigned char)(n >> (8 * i)) }, 1);
