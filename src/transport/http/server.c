@@ -64,7 +64,8 @@ static void on_connection(void *arg, struct MHD_Connection *native, void **conte
     }
 }
 
-static void on_log(void *arg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *format,
+                                                         va_list args)
 {
     char text[512];
     (void)arg;
