@@ -3,7 +3,8 @@
  *
  * Threads    owner   takes, and inside that serves rebalances, commits, refused messages
  *            others  kc_consumer_settle() only
- * Queue      librdkafka's, PREFETCH_KBYTES; what the caller takes bounds the windows
+ * Queue      librdkafka's, PREFETCH_KBYTES and PREFETCH_RECORDS; what the caller takes bounds
+ *            the windows
  * Slots      the topic's partition numbers: parts[n] is partition n while it is assigned
  * Tags       generation of the assignment, slot, number in the window: an answer that comes
  *            after the partition went finds another generation and is ignored */
@@ -17,7 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PREFETCH_KBYTES "4096"
+#define PREFETCH_KBYTES  "4096"
+#define PREFETCH_RECORDS "10000" /* librdkafka counts the bytes of values only */
 #define SEEK_MS         5000
 
 struct kc_consumer *kc_consumer_of(void *opaque)
@@ -70,6 +72,7 @@ static rd_kafka_conf_t *build_conf(struct kc_consumer *c, const struct kc_consum
         { "fetch.wait.max.ms", "200" },
         { "fetch.max.bytes", "1048576" },
         { "queued.max.messages.kbytes", PREFETCH_KBYTES },
+        { "queued.min.messages", PREFETCH_RECORDS },
         { "check.crcs", "true" },
         { "enable.partition.eof", conf->until_end ? "true" : "false" },
         { "allow.auto.create.topics", "false" },

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READER_KBYTES "4096" /* fetched ahead */
+#define READER_KBYTES  "4096"  /* fetched ahead */
+#define READER_RECORDS "10000" /* the same; librdkafka counts the bytes of values only */
 #define FIRST_TRY_MS  1000   /* enough for most; then what went wrong is looked at */
 #define REACH_TRY_MS  4000
 #define FRESH_MS      10000 /* how long a new partition may stay unseen */
@@ -36,6 +37,7 @@ static rd_kafka_conf_t *build_conf(struct kc_reader *r, const struct kc_reader_c
         { "fetch.max.bytes", "1048576" },
         { "max.partition.fetch.bytes", "262144" }, /* the partitions' turns while fetching */
         { "queued.max.messages.kbytes", READER_KBYTES },
+        { "queued.min.messages", READER_RECORDS },
         { "check.crcs", "true" },
         { "enable.partition.eof", "true" },
         { "allow.auto.create.topics", "false" },
