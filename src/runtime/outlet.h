@@ -52,6 +52,16 @@ struct kc_data {
      * that the trigger has now, and of those that it was to begin (kc_step.from) and has not
      * got yet. NULL for an action's results. */
     const struct kc_positions *positions;
+
+    struct kc_text id;      /* of the message; KC_NO_TEXT: the transport makes one */
+    struct kc_text headers; /* of the message, a JSON object; KC_NO_TEXT: none */
+};
+
+/* An answer for whoever waits for one, as HTTP has it. Loans. */
+struct kc_reply {
+    int status;
+    struct kc_text body;    /* JSON */
+    struct kc_text headers; /* JSON object; KC_NO_TEXT: none */
 };
 
 struct kc_outlet {
@@ -73,6 +83,18 @@ struct kc_outlet_ops {
      * they must go on polling and never wait in data(); what was handed over before is sent off
      * now. */
     bool (*has_room)(struct kc_outlet *o, int wait_ms);
+
+    /* Wants the message to come again later, since nothing of it was done. In place of data and
+     * error. NULL where the transport has no such thing: then an error is said. */
+    void (*rebound)(struct kc_outlet *o, const struct kc_error *err);
+
+    /* Replies to whoever waits for that, beside data. NULL where nobody does. An error needs
+     * none: the transport tells it by itself. */
+    void (*reply)(struct kc_outlet *o, const struct kc_reply *reply);
+
+    /* Keeps a JSON object for the step's next start: all of it, or (is_update) members that
+     * replace theirs. NULL where there is no place for it. */
+    void (*snapshot)(struct kc_outlet *o, struct kc_text json, bool is_update);
 };
 
 static inline void kc_outlet_data(struct kc_outlet *o, const struct kc_data *data)

@@ -35,6 +35,11 @@ struct kc_step {
     enum kc_body_style body_style;
     int64_t count_max; /* a trigger ends after this many records; 0: never */
     bool until_end;    /* a trigger ends when it has read what was there at its start */
+    bool from_start;   /* a trigger begins at the first record where its group has no offset,
+                          whatever its settings say */
+    bool is_sample;    /* a trigger shows count_max records as examples, within sample_ms, and
+                          leaves no trace: no group is joined, nothing is committed */
+    int sample_ms;
 
     /* Where a trigger begins partitions, in place of what the group has committed, each when it
      * is first assigned. NULL: nowhere. */

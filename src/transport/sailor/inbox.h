@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/* inbox.h - the queue of a step: deliveries come in, answers go back.
+ *
+ * Threads    kc-inbox  owns the consuming connection: deliveries, answers, heartbeats
+ *            others    answer
+ * Queue      what is unanswered: at most `prefetch`, which the broker sees to
+ * Reconnect  for ever, from 100 ms to 30 s, with jitter; a consumer that the broker cancelled
+ *            is begun again in the same way. Longer than lost_ms: on_lost
+ * Again      what was unanswered when a connection broke is delivered once more. It is known by
+ *            its message id and a hash of its body, where the broker says "redelivered" and the
+ *            connection is another one: it is not given out a second time, and its answer goes
+ *            to the new delivery. The same holds for answers that may have been lost with the
+ *            connection. Otherwise each delivery is a message of its own, with equal ids or
+ * none. */
+#ifndef KC_TRANSPORT_SAILOR_INBOX_H
+#define KC_TRANSPORT_SAILOR_INBOX_H
+
+#include "base/error.h"
+#include "transport/sailor/link.h"
+#include "transport/sailor/table.h"
+
+struct kc_inbox; /* opaque */
+
+/* AMQP properties that own their memory; without headers. */
+struct kc_properties {
+    amqp_basic_properties_t native; /* headers and user_id left out */
+    amqp_pool_t pool;
+};
+struct kc_properties *kc_properties_copy(const struct kc_properties *p);
+void kc_properties_free(struct kc_properties *p); /* NULL is fine */
+
+/* A delivery. It is its taker's until it is answered, which frees it. */
+struct kc_delivery {
+    char *body;
+    size_t body_len;
+    struct kc_table *headers; /* empty where there were none */
+    bool has_headers;
+    struct kc_properties *properties;
+    int64_t at_ms; /* wall clock, when it came */
+
+    struct kc_delivery *next; /* private, as all below */
+    uint64_t tag;
+    uint32_t generation; /* of the connection */
+    uint64_t hash;
+    int answer;
+};
+
+struct kc_inbox_conf {
+    const struct kc_amqp_uri *uri;
+    const char *queue;
+    int prefetch;
+    int lost_ms; /* 0: never given up */
+
+    /* On the inbox's thread; must not block, and may not close the inbox. */
+    void (*on_delivery)(void *arg, struct kc_delivery *d);
+    void (*on_lost)(void *arg, const struct kc_error *err);
+    void *arg;
+};
+
+/* Connects, trying `attempts` times more, timeout_ms apart. Nothing is consumed yet. */
+bool kc_inbox_open(struct kc_inbox **out, const struct kc_inbox_conf *conf, int attempts,
+                   int timeout_ms, struct kc_error *err) KC_MUST_CHECK;
+
+/* Begins to consume, and starts the thread. An error is the broker's:
+ * "Operation failed: BasicConsume; 404 (NOT-FOUND) …". */
+bool kc_inbox_start(struct kc_inbox *in, struct kc_error *err) KC_MUST_CHECK;
+
+/* Acknowledges the delivery, or rejects it (not to be queued again). Any thread; returns at
+ * once. d is gone. */
+void kc_inbox_answer(struct kc_inbox *in, struct kc_delivery *d, bool is_accepted);
+
+/* Drops it without an answer: the broker delivers it again once the connection ends. */
+void kc_inbox_drop(struct kc_inbox *in, struct kc_delivery *d);
+
+/* No more deliveries; answers still go back. Any thread; returns at once. */
+void kc_inbox_cancel(struct kc_inbox *in);
+
+size_t kc_inbox_unanswered(struct kc_inbox *in);
+
+/* Waits up to wait_ms until answers that were given are written; then ends the connection.
+ * False when something was left. NULL is fine. */
+bool kc_inbox_close(struct kc_inbox *in, int wait_ms);
+
+#endif
