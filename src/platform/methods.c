@@ -6,6 +6,7 @@
 #include "component/model.h"
 #include "component/verify.h"
 #include "kafka/credentials.h"
+#include "platform/step_settings.h"
 #include "runtime/json.h"
 
 #include <stdio.h>
@@ -22,67 +23,6 @@ static const struct kc_field subject_fields[] = {
     { .name = "topic", .type = KC_TEXT, KC_AT(subject, topic) },
     { 0 },
 };
-
-static struct kc_doc *copy_of(const struct kc_doc *doc)
-{
-    struct kc_doc *copy = kc_doc_new();
-    kc_doc_overlay(copy, doc);
-    return copy;
-}
-
-/* The platform adds keys of its own, so a name that nobody knows is no error here. */
-static void warn_of_unknown(const struct kc_doc *doc)
-{
-    struct kc_credentials scratch = { 0 };
-    struct kc_faults faults; /* whoever uses the credentials finds them again */
-    struct kc_doc *rest = copy_of(doc);
-    kc_faults_init(&faults);
-    kc_doc_remove(rest, "_account");
-    for (size_t i = 0; kc_entries[i]; i++) {
-        for (const struct kc_field *f = kc_entries[i]->fields; f->name; f++) {
-            if (!kc_field_find(kc_credentials_fields, kc_text(f->name)))
-                kc_doc_remove(rest, f->name);
-        }
-    }
-    (void)!kc_fields_read(kc_credentials_fields, &scratch, rest, KC_UNKNOWN_IS_WARNING,
-                          &faults);
-    kc_credentials_free(&scratch);
-    kc_faults_deinit(&faults);
-    kc_doc_free(rest);
-}
-
-/* A flow is not the operator: it names no file of this machine. Such a field is a fault, and
- * nobody gets to see it. */
-static void refuse_files(struct kc_doc *credentials, struct kc_faults *faults)
-{
-    faults->at = "/credentials";
-    for (const struct kc_field *f = kc_credentials_fields; f->name; f++) {
-        char pointer[80];
-        if (!f->operator_only || kc_doc_is_null(credentials, f->name))
-            continue;
-        snprintf(pointer, sizeof(pointer), "/%s", f->name);
-        kc_faults_add(faults, pointer,
-                      "names a file of the server: only its operator may set it");
-        kc_doc_remove(credentials, f->name);
-    }
-    faults->at = NULL;
-}
-
-/* The credentials alone: the caller's. */
-static struct kc_doc *credentials_of(const struct kc_doc *cfg, struct kc_faults *faults)
-{
-    struct kc_doc *all = copy_of(cfg);
-    struct kc_doc *object = kc_doc_take_object(all, "credentials");
-    if (object) {
-        kc_doc_free(all);
-        all = object;
-    }
-    warn_of_unknown(all);
-    struct kc_doc *credentials = kc_fields_pick(kc_credentials_fields, all);
-    refuse_files(credentials, faults);
-    kc_doc_free(all);
-    return credentials;
-}
 
 /* --- verifyCredentials --- */
 
@@ -110,7 +50,7 @@ void kc_method_verify(const struct kc_doc *cfg, struct kc_buf *out)
     const struct kc_verify_ask ask = { NULL, NULL };
     struct kc_faults faults;
     kc_faults_init(&faults);
-    struct kc_doc *credentials = credentials_of(cfg, &faults);
+    struct kc_doc *credentials = kc_step_credentials(cfg, &faults);
     struct kc_verdict *verdict = kc_verify(credentials, &ask, &faults, KC_VERIFY_MS);
     print_verdict(verdict, out);
     kc_verdict_free(verdict);
@@ -156,7 +96,7 @@ bool kc_method_model(const char *name, const char *model, const struct kc_doc *c
     if (!entry_of(name, err))
         return false;
     kc_faults_init(&faults);
-    struct kc_doc *credentials = credentials_of(cfg, &faults);
+    struct kc_doc *credentials = kc_step_credentials(cfg, &faults);
     char *topic = topic_of(cfg, &faults);
     bool ok = kc_faults_none(&faults, KC_CONFIG, err) &&
               kc_model(model, credentials, topic, KC_VERIFY_MS, out, &faults, err);
