@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/shutdown.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sync.h"
 
@@ -22,13 +23,15 @@ static struct {
     int drain_ms;
     bool has_thread;
     bool is_asked; /* the signal came */
+    bool is_once;  /* a second one changes nothing */
+    int exit_code; /* of an end by force */
     struct {
         void (*call)(void *arg);
         void *arg;
     } reload[RELOADS_MAX]; /* needs lock */
     size_t reloads;        /* needs lock */
     atomic_bool takes_reload;
-} watch = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .exit_code = EX_UNAVAILABLE };
 
 static void signals(sigset_t *set)
 {
@@ -77,6 +80,17 @@ static void ask(bool is_late)
     pthread_mutex_unlock(&watch.lock);
 }
 
+/* Whether a second signal came before that. */
+static bool is_hurried(int wait_ms)
+{
+    int64_t by_ms = kc_now_ms() + wait_ms;
+    do {
+        if (wait_for_signal(kc_ms_until(by_ms, wait_ms)) > 0 && !watch.is_once)
+            return true;
+    } while (kc_ms_until(by_ms, wait_ms) > 0);
+    return false;
+}
+
 static void *run(void *arg)
 {
     (void)arg;
@@ -84,14 +98,20 @@ static void *run(void *arg)
         ask_to_reload();
     kc_log(KC_INFO, "stopping", KC_I("drain_ms", watch.drain_ms));
     ask(false);
-    if (wait_for_signal(watch.drain_ms) <= 0) {
+    if (!is_hurried(watch.drain_ms)) {
         kc_log(KC_WARN, "drain_time_over");
         ask(true);
-        if (wait_for_signal(GRACE_MS) <= 0)
+        if (!is_hurried(GRACE_MS))
             kc_log(KC_ERROR, "ended_unfinished",
                    KC_S("left", "what was not answered or committed"));
     }
-    _exit(EX_UNAVAILABLE);
+    _exit(watch.exit_code);
+}
+
+void kc_shutdown_once(int exit_code)
+{
+    watch.is_once = true;
+    watch.exit_code = exit_code;
 }
 
 void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms)

@@ -16,6 +16,10 @@ void kc_shutdown_block(void);
 void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms);
 void kc_shutdown_ignore(void);
 
+/* For an orchestrator with rules of its own: a second signal changes nothing, only time does,
+ * and an end by force gives this exit code. Before kc_shutdown_watch(). */
+void kc_shutdown_once(int exit_code);
+
 /* From here on SIGHUP does not end the process but calls reload, on the thread of
  * kc_shutdown_stop; it should not take long. Up to four, called in the order they came. Before
  * kc_shutdown_watch(), on the main thread; what is given must live until kc_shutdown_ignore().
