@@ -3,15 +3,34 @@
 
 #include "runtime/json.h"
 
-void kc_event_data(struct kc_buf *out, struct kc_text first, const char *id,
-                   struct kc_text body)
+/* An id that comes from elsewhere may hold anything. */
+static void print_id(struct kc_text id, struct kc_buf *out)
+{
+    struct kc_buf text;
+    kc_buf_init(&text, KC_BUF_UNBOUNDED);
+    kc_buf_text(&text, id);
+    kc_buf_append(&text, "", 1);
+    kc_json_print_text(text.data, out);
+    kc_buf_deinit(&text);
+}
+
+void kc_event_data(struct kc_buf *out, struct kc_text first, const char *fresh_id,
+                   const struct kc_data *data)
 {
     kc_buf_puts(out, "{\"event\":\"data\",");
     kc_buf_text(out, first);
-    kc_buf_puts(out, "\"id\":\"");
-    kc_buf_puts(out, id);
-    kc_buf_puts(out, "\",\"headers\":{},\"body\":");
-    kc_buf_text(out, body);
+    kc_buf_puts(out, "\"id\":");
+    if (data->id.p) {
+        print_id(data->id, out);
+    } else {
+        kc_buf_puts(out, "\"");
+        kc_buf_puts(out, fresh_id);
+        kc_buf_puts(out, "\"");
+    }
+    kc_buf_puts(out, ",\"headers\":");
+    kc_buf_text(out, data->headers.p ? data->headers : KC_LIT("{}"));
+    kc_buf_puts(out, ",\"body\":");
+    kc_buf_text(out, data->body);
     kc_buf_puts(out, "}\n");
 }
 

@@ -51,7 +51,7 @@ static void say_data(struct kc_outlet *o, const struct kc_data *data)
     struct answer *answer = answer_of(o);
     char id[KC_ID_SIZE];
     kc_message_id(id); /* results need no ack: the line's end comes after them */
-    kc_event_data(&answer->text, kc_buf_peek(&answer->first), id, data->body);
+    kc_event_data(&answer->text, kc_buf_peek(&answer->first), id, data);
 }
 
 static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc_text details)
@@ -104,7 +104,12 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     return true; /* asked by triggers only */
 }
 
-static const struct kc_outlet_ops answer_ops = { say_data, say_error, say_end, has_room };
+static const struct kc_outlet_ops answer_ops = {
+    .data = say_data,
+    .error = say_error,
+    .end = say_end,
+    .has_room = has_room,
+};
 
 /* --- all of them --- */
 

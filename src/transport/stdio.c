@@ -182,11 +182,14 @@ static void say_data(struct kc_outlet *o, const struct kc_data *data)
 {
     struct stdio *s = stdio_of(o);
     char id[KC_ID_SIZE];
+    struct kc_data said = *data;
     kc_message_id(id);
     s->ack = data->ack;
-    if (s->pending)
+    if (s->pending) {
         kc_pending_add(s->pending, id, data->tag);
-    kc_event_data(kc_output_begin(s->output), KC_NO_TEXT, id, data->body);
+        said.id = KC_NO_TEXT; /* what is answered by its id needs one that is unique */
+    }
+    kc_event_data(kc_output_begin(s->output), KC_NO_TEXT, id, &said);
     if (s->pending)
         kc_output_end(s->output);
     else
@@ -213,7 +216,12 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     return kc_output_has_room(stdio_of(o)->output, wait_ms);
 }
 
-static const struct kc_outlet_ops trigger_ops = { say_data, say_error, say_end, has_room };
+static const struct kc_outlet_ops trigger_ops = {
+    .data = say_data,
+    .error = say_error,
+    .end = say_end,
+    .has_room = has_room,
+};
 
 static bool read_ack(struct stdio *s, const struct kc_value *root, uint64_t *tag,
                      bool *is_accepted, struct kc_error *err)

@@ -205,7 +205,12 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     return room;
 }
 
-static const struct kc_outlet_ops ops = { on_data, on_error, on_end, has_room };
+static const struct kc_outlet_ops ops = {
+    .data = on_data,
+    .error = on_error,
+    .end = on_end,
+    .has_room = has_room,
+};
 
 static struct mock_answer *new_answer(struct mock_step *s)
 {

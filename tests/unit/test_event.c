@@ -30,8 +30,22 @@ static const struct kc_text nothing = { "", 0 };
 
 static void data_is_one_line(void **state)
 {
-    kc_event_data(*state, nothing, "5-6", KC_LIT("{\"value\":\"v\"}"));
+    const struct kc_data data = { .body = KC_LIT("{\"value\":\"v\"}") };
+    kc_event_data(*state, nothing, "5-6", &data);
     assert_line(*state, "{'event':'data','id':'5-6','headers':{},'body':{'value':'v'}}\n");
+}
+
+static void what_a_message_brings_stands_in_place_of_what_is_made_for_it(void **state)
+{
+    const struct kc_data data = { .body = KC_LIT("{}"),
+                                  .id = KC_LIT("a\"b"),
+                                  .headers = KC_LIT("{\"trace\":\"7\"}") };
+    kc_event_data(*state, nothing, "5-6", &data);
+    char text[100];
+    struct kc_text said = kc_buf_peek(*state);
+    snprintf(text, sizeof(text), "%.*s", (int)said.len, said.p);
+    assert_string_equal(text, "{\"event\":\"data\",\"id\":\"a\\\"b\","
+                              "\"headers\":{\"trace\":\"7\"},\"body\":{}}\n");
 }
 
 static void what_is_answered_stands_first(void **state)
@@ -39,7 +53,8 @@ static void what_is_answered_stands_first(void **state)
     struct kc_text first = KC_LIT("\"line\":3,\"inReplyTo\":null,");
     struct kc_error err = { 0 };
     kc_error_set(&err, KC_TOPIC_MISSING, 3, "no \"cars\"\xff");
-    kc_event_data(*state, first, "5", KC_LIT("{}"));
+    const struct kc_data data = { .body = KC_LIT("{}") };
+    kc_event_data(*state, first, "5", &data);
     assert_line(*state, "{'event':'data','line':3,'inReplyTo':null,'id':'5','headers':{},"
                         "'body':{}}\n");
     kc_event_end(*state, first);
@@ -71,6 +86,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         event_test(data_is_one_line),
+        event_test(what_a_message_brings_stands_in_place_of_what_is_made_for_it),
         event_test(what_is_answered_stands_first),
         event_test(an_end_of_everything_says_nothing_else),
         event_test(an_errors_details_are_added_as_they_are),

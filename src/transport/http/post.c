@@ -276,7 +276,12 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     return true; /* asked by triggers only */
 }
 
-static const struct kc_outlet_ops ops = { say_data, say_error, say_end, has_room };
+static const struct kc_outlet_ops ops = {
+    .data = say_data,
+    .error = say_error,
+    .end = say_end,
+    .has_room = has_room,
+};
 
 /* --- giving --- */
 

@@ -242,7 +242,7 @@ static void say_data(struct kc_outlet *o, const struct kc_data *data)
     kc_message_id(id);
     put_cursor(s, data->positions);
     open_event(s, "data", token_of(s));
-    kc_event_data(&s->out, kc_buf_peek(&s->token), id, data->body);
+    kc_event_data(&s->out, kc_buf_peek(&s->token), id, data);
     close_event(s);
     pthread_mutex_lock(&s->lock);
     s->ack = data->ack;
@@ -318,7 +318,12 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     return has_room;
 }
 
-static const struct kc_outlet_ops ops = { say_data, say_error, say_end, has_room };
+static const struct kc_outlet_ops ops = {
+    .data = say_data,
+    .error = say_error,
+    .end = say_end,
+    .has_room = has_room,
+};
 
 /* --- life --- */
 

@@ -162,7 +162,12 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     return has;
 }
 
-static const struct kc_outlet_ops outlet_ops = { on_data, on_error, on_end, has_room };
+static const struct kc_outlet_ops outlet_ops = {
+    .data = on_data,
+    .error = on_error,
+    .end = on_end,
+    .has_room = has_room,
+};
 
 struct kc_outlet *kc_delivery_outlet(struct kc_delivery *d)
 {
