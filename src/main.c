@@ -2,6 +2,7 @@
 /* main.c - finds the command that was meant and runs it. */
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/shim.h"
 #include "component/entries.h"
 
 #include <errno.h>
@@ -63,9 +64,11 @@ static void forbid_core_dumps(void)
 
 int main(int argc, char **argv)
 {
-    struct kc_options o;
+    struct kc_options o = { 0 };
+    struct kc_shim line; /* o borrows from it */
     struct kc_error err = { 0 };
-    if (!kc_options_parse(&o, argc, argv, &err) || !init_log(&o, &err))
+    if (!kc_shim_read(&line, argc, argv, &err) ||
+        !kc_options_parse(&o, line.argc, line.argv, &err) || !init_log(&o, &err))
         return kc_usage_error(&o, &err);
     forbid_core_dumps();
 

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/* shim.h - the ways in which the elastic.io platform starts a component, read as commands of
+ * ours.
+ *
+ * The platform takes every component for a Node.js one, and how it starts an image is not
+ * written down. So our image has this program under the names `node` and `npm` too, and all of
+ * these lead to where they are meant to:
+ *
+ *     node …/run.js                    npm start      step       the command `sailor`
+ *     node …/runService.js METHOD …                              the command `service METHOD`
+ *     METHOD, where ELASTICIO_POST_RESULT_URL is set             the same
+ *     nothing, where the platform's variables are set            the command `sailor`
+ *     sh -c "one of these"                                       the shell, which comes back
+ *
+ * Each of the first may also follow our own name, for the case that an image's entry point
+ * stays and the platform's command is added to it. Nothing else is understood: no script is
+ * ever run. */
+#ifndef KC_CLI_SHIM_H
+#define KC_CLI_SHIM_H
+
+#include "base/error.h"
+
+/* A command line as kc_options_parse() takes it: what came, or what it means. */
+struct kc_shim {
+    int argc;
+    char **argv;
+    char *words[4]; /* private, as all below */
+    char program[16], command[16];
+};
+
+/* Reads how this program was called; what it gives are loans of s and of argv, of which words
+ * may be replaced. False: it was called as node or npm for something that they cannot do here,
+ * and err says so. For `sh -c` it does not return. */
+bool kc_shim_read(struct kc_shim *s, int argc, char **argv, struct kc_error *err) KC_MUST_CHECK;
+
+#endif
