@@ -37,7 +37,8 @@ int kc_link_heartbeat_ms(const struct kc_link *l); /* something is to be said th
 void kc_link_interrupt(struct kc_link *l);
 
 /* The next frame, waiting up to wait_ms (0: only what is here); heartbeats are answered and
- * sent meanwhile. 1: *frame is one, 0: none came, -1: the link is broken and err says how.
+ * sent meanwhile. 1: *frame is one, 0: none came, -1: the link is broken and err says how; that
+ * is also what the broker's closing of the connection or the channel comes to.
  * Memory of earlier frames is given back by kc_link_release(), once nobody needs it. */
 int kc_link_frame(struct kc_link *l, int wait_ms, amqp_frame_t *frame, struct kc_error *err);
 void kc_link_release(struct kc_link *l);
@@ -47,5 +48,9 @@ void kc_link_release(struct kc_link *l);
  * operation. False when the reply was normal. */
 bool kc_link_failed(struct kc_link *l, const char *what, amqp_rpc_reply_t reply,
                     struct kc_error *err);
+
+/* The same for calls that give a status (amqp_basic_publish() and the like): false when it was
+ * AMQP_STATUS_OK. what may be NULL. */
+bool kc_link_broke(struct kc_link *l, const char *what, int status, struct kc_error *err);
 
 #endif
