@@ -5,6 +5,8 @@
 
 #include "runtime/entry.h"
 
+struct kc_environment;
+
 /* What `serve` was told; what has a default has it here. Milliseconds and bytes. */
 struct kc_http_options {
     const char *listen;
@@ -22,11 +24,18 @@ struct kc_http_options {
     int idle_ms;
 };
 
+/* What `sailor` was told. */
+struct kc_sailor_options {
+    const struct kc_environment *environment; /* platform/environment.h */
+    const struct kc_entry *const *entries;    /* what FUNCTION may name; ended by NULL */
+};
+
 /* What a run was started with. Borrowed, and outlives the transport. */
 struct kc_env {
     const struct kc_entry *entry; /* NULL where requests name it */
     struct kc_step step;
-    const struct kc_http_options *http; /* of kc_http only */
+    const struct kc_http_options *http;     /* of kc_http only */
+    const struct kc_sailor_options *sailor; /* of kc_sailor only: its step is the platform's */
     int in_fd;
     int out_fd;
     bool acks_on_stdin; /* a trigger's messages are answered by lines on stdin */
@@ -50,6 +59,6 @@ struct kc_transport {
     void (*close)(void *self);
 };
 
-extern const struct kc_transport kc_stdio, kc_http;
+extern const struct kc_transport kc_stdio, kc_http, kc_sailor;
 
 #endif
