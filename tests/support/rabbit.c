@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+/* rabbit.c
+ *
+ * Processes  epmd      Erlang's port mapper: ours, so that none is left behind as a daemon
+ *            beam      the server; the script that starts it becomes it
+ *            erl_call  one for each thing that is asked of the server, some milliseconds each
+ */
+#include "rabbit.h"
+
+#include "fail.h"
+#include "kafka_server.h"
+#include "secrets.h"
+
+#include <arpa/inet.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define START_WAIT_MS 60000
+#define STOP_WAIT_MS  15000
+#define CALL_WAIT_MS  20000
+#define LOG_TAIL      4000
+#define NODE          "kc@localhost"
+
+/* Debian's own command drops to another user, whose folders it then wants. */
+#define PROGRAMS "/usr/lib/rabbitmq/bin/"
+
+struct rabbit *rabbit;
+
+/* --- Small helpers --- */
+
+char *rabbit_log_tail(const struct rabbit *r)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "%s/server.log", r->folder);
+    char *text = read_text_file(path);
+    size_t size = strlen(text);
+    char *tail = strdup(text + (size > LOG_TAIL ? size - LOG_TAIL : 0));
+    free(text);
+    return tail;
+}
+
+static _Noreturn void fail_with_log(const struct rabbit *r, const char *what)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "%s/out.log", r->folder);
+    print_error("--- end of server.log\n%s\n--- its output\n%s\n---\n", rabbit_log_tail(r),
+                read_text_file(path));
+    fail_test("RabbitMQ: %s", what);
+}
+
+static FILE *create(const struct rabbit *r, const char *name)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "%s/%s", r->folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    return file;
+}
+
+static void set_env(struct rabbit *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void set_env(struct rabbit *r, const char *format, ...)
+{
+    size_t n = 0;
+    while (r->env[n])
+        n++;
+    assert_true(n + 1 < sizeof(r->env) / sizeof(*r->env));
+    va_list args;
+    va_start(args, format);
+    assert_true(vasprintf(&r->env[n], format, args) > 0);
+    va_end(args);
+}
+
+/* --- Settings --- */
+
+/* Erlang's nodes know each other by it; only its owner may read it. */
+static void write_cookie(const struct rabbit *r)
+{
+    FILE *f = create(r, ".erlang.cookie");
+    fprintf(f, "KC%d", r->port);
+    fchmod(fileno(f), 0400);
+    fclose(f);
+}
+
+static void write_users(const struct rabbit *r)
+{
+    FILE *f = create(r, "definitions.json");
+    fputs("{\"users\": [{\"name\": \"" RABBIT_GUEST "\", \"password\": \"guest\","
+          " \"tags\": [\"administrator\"]},"
+          " {\"name\": \"" RABBIT_USER "\", \"password\": \"" RABBIT_PASSWORD "\","
+          " \"tags\": []}],\n"
+          "\"vhosts\": [{\"name\": \"/\"}, {\"name\": \"" RABBIT_VHOST "\"}],\n"
+          "\"permissions\": [{\"user\": \"" RABBIT_GUEST "\", \"vhost\": \"/\","
+          " \"configure\": \".*\", \"write\": \".*\", \"read\": \".*\"},"
+          " {\"user\": \"" RABBIT_USER "\", \"vhost\": \"" RABBIT_VHOST "\","
+          " \"configure\": \".*\", \"write\": \".*\", \"read\": \".*\"}]}\n",
+          f);
+    fclose(f);
+}
+
+static void write_settings(const struct rabbit *r, const struct rabbit_options *options)
+{
+    const char *certificate = r->certs.server;
+    if (options->server_certificate)
+        certificate = strcmp(options->server_certificate, "expired") == 0 ? r->certs.expired
+                                                                          : r->certs.wrong_name;
+    FILE *f = create(r, "advanced.config");
+    fprintf(f,
+            "[{rabbit, [\n"
+            "  {tcp_listeners, [{\"127.0.0.1\", %d}]},\n"
+            "  {ssl_listeners, [{\"127.0.0.1\", %d}]},\n"
+            "  {ssl_options, [{cacertfile, \"%s\"}, {certfile, \"%s\"}, {keyfile, \"%s\"},\n"
+            "                 {verify, verify_none}, {fail_if_no_peer_cert, false}]},\n"
+            "  {load_definitions, \"%s/definitions.json\"},\n"
+            "  {vm_memory_high_watermark, {absolute, \"1GB\"}},\n"
+            "  {disk_free_limit, 1000000},\n"
+            "  {log, [{file, [{file, \"server.log\"}, {level, info}]},\n"
+            "         {console, [{enabled, false}]}]}\n"
+            "  %s%s\n"
+            "]}].\n",
+            r->port, r->tls_port, r->certs.ca, certificate, certificate, r->folder,
+            options->settings ? ", " : "", options->settings ? options->settings : "");
+    fclose(f);
+    fclose(create(r, "env.conf")); /* in place of the system's */
+    fclose(create(r, "plugins"));  /* none */
+}
+
+/* One scheduler, and none that spins while there is nothing to do. */
+static void fill_env(struct rabbit *r)
+{
+    const char *folder = r->folder;
+    set_env(r, "HOME=%s", folder);
+    set_env(r, "ERL_EPMD_PORT=%d", r->epmd_port);
+    set_env(r, "ERL_EPMD_ADDRESS=127.0.0.1");
+    set_env(r, "RABBITMQ_CONF_ENV_FILE=%s/env.conf", folder);
+    set_env(r, "RABBITMQ_CONFIG_FILE=%s/none", folder);
+    set_env(r, "RABBITMQ_ADVANCED_CONFIG_FILE=%s/advanced.config", folder);
+    set_env(r, "RABBITMQ_ENABLED_PLUGINS_FILE=%s/plugins", folder);
+    set_env(r, "RABBITMQ_FEATURE_FLAGS_FILE=%s/feature-flags", folder);
+    set_env(r, "RABBITMQ_GENERATED_CONFIG_DIR=%s/generated", folder);
+    set_env(r, "RABBITMQ_MNESIA_BASE=%s/mnesia", folder);
+    set_env(r, "RABBITMQ_LOG_BASE=%s", folder);
+    set_env(r, "RABBITMQ_PID_FILE=%s/pid", folder);
+    set_env(r, "RABBITMQ_NODENAME=" NODE);
+    set_env(r, "RABBITMQ_DIST_PORT=%d", r->dist_port);
+    set_env(r, "RABBITMQ_ALLOW_INPUT=1");              /* the script becomes the server … */
+    set_env(r, "RABBITMQ_SERVER_START_ARGS=-noinput"); /* … which reads none after all */
+    set_env(r,
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=%s +sbwt none +sbwtdcpu none +sbwtdio none "
+            "-kernel inet_dist_use_interface {127,0,0,1}",
+            r->is_for_bench ? "" : "+S 1:1 +A 2");
+}
+
+/* --- Asking it --- */
+
+static struct run call(struct rabbit *r, const char *expression)
+{
+    char line[2000];
+    assert_true(snprintf(line, sizeof(line), "%s\n", expression) < (int)sizeof(line));
+    return run_process(
+        ARGS("erl_call", "-n", NODE, "-e"),
+        &(struct process_options){ .env = (const char *const *)(uintptr_t)r->env }, line,
+        CALL_WAIT_MS);
+}
+
+/* erl_call prints {ok, RESULT}. */
+const char *rabbit_eval(struct rabbit *r, const char *expression)
+{
+    static char result[20000]; /* the tests' one thread */
+    struct run run = call(r, expression);
+    size_t size = strlen(run.out);
+    while (size > 0 && strchr("\r\n}", run.out[size - 1]) && run.out[size - 1] != '}')
+        size--;
+    if (strncmp(run.out, "{ok, ", 5) != 0 || size < 6 || size - 5 > sizeof(result))
+        fail_test("RabbitMQ was asked %s and said %s%s", expression, run.out, run.err);
+    snprintf(result, sizeof(result), "%.*s", (int)(size - 6), run.out + 5);
+    run_free(&run);
+    return result;
+}
+
+char *rabbit_ctl(struct rabbit *r, const char *const args[])
+{
+    const char *argv[16] = { PROGRAMS "rabbitmqctl" };
+    for (size_t n = 1; *args && n < 15; n++)
+        argv[n] = *args++;
+    struct run run = run_process(
+        argv, &(struct process_options){ .env = (const char *const *)(uintptr_t)r->env }, "",
+        CALL_WAIT_MS);
+    assert_exit(&run, 0);
+    char *out = strdup(run.out);
+    run_free(&run);
+    return out;
+}
+
+void rabbit_block(struct rabbit *r)
+{
+    rabbit_eval(r, "vm_memory_monitor:set_vm_memory_high_watermark(0.0).");
+}
+
+void rabbit_unblock(struct rabbit *r)
+{
+    rabbit_eval(r, "vm_memory_monitor:set_vm_memory_high_watermark({absolute, \"1GB\"}).");
+}
+
+/* Calls a function of one argument with each connection of that name; their number. */
+static int each_connection(struct rabbit *r, const char *name, const char *function)
+{
+    char expression[1000];
+    snprintf(expression, sizeof(expression),
+             "F = %s, length([F(P) || P <- rabbit_networking:connections(),"
+             " I <- [catch rabbit_networking:connection_info(P, [client_properties])],"
+             " is_list(I),"
+             " {_, _, N} <- [case lists:keyfind(<<\"connection_name\">>, 1,"
+             " proplists:get_value(client_properties, I)) of false -> {x, x, <<>>};"
+             " Found -> Found end],"
+             " <<\"%s\">> =:= <<>> orelse binary:match(N, <<\"%s\">>) =/= nomatch]).",
+             function, name ? name : "", name && *name ? name : "x");
+    return (int)strtol(rabbit_eval(r, expression), NULL, 10);
+}
+
+int rabbit_connections(struct rabbit *r, const char *name)
+{
+    return each_connection(r, name, "fun(P) -> P end");
+}
+
+void rabbit_close_connections(struct rabbit *r, const char *name)
+{
+    each_connection(r, name,
+                    "fun(P) -> rabbit_networking:close_connection(P, \"by the test\") end");
+}
+
+void rabbit_break_connections(struct rabbit *r, const char *name)
+{
+    each_connection(r, name, "fun(P) -> exit(P, kill) end");
+}
+
+void rabbit_wait_connections(struct rabbit *r, const char *name, int count, int wait_ms)
+{
+    int64_t deadline = now_ms() + wait_ms;
+    int have;
+    while ((have = rabbit_connections(r, name)) != count) {
+        if (now_ms() > deadline)
+            fail_test("RabbitMQ has %d connections '%s', not %d", have, name ? name : "",
+                      count);
+        usleep(10000);
+    }
+}
+
+struct rabbit_queue rabbit_queue(struct rabbit *r, const char *name)
+{
+    char expression[500];
+    struct rabbit_queue queue = { -1, -1, -1 };
+    snprintf(expression, sizeof(expression),
+             "{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"%s\">>)),"
+             " [{_, A}, {_, B}, {_, C}] = rabbit_amqqueue:info(Q, [messages_ready,"
+             " messages_unacknowledged, consumers]), {A, B, C}.",
+             name);
+    const char *result = rabbit_eval(r, expression);
+    if (sscanf(result, "{%d, %d, %d}", &queue.ready, &queue.unacked, &queue.consumers) != 3)
+        fail_test("RabbitMQ on queue %s: %s", name, result);
+    return queue;
+}
+
+void rabbit_wait_queue(struct rabbit *r, const char *name, int ready, int unacked, int wait_ms)
+{
+    int64_t deadline = now_ms() + wait_ms;
+    for (;;) {
+        struct rabbit_queue q = rabbit_queue(r, name);
+        if ((ready < 0 || q.ready == ready) && (unacked < 0 || q.unacked == unacked))
+            return;
+        if (now_ms() > deadline)
+            fail_test("queue %s has %d ready and %d unacked messages, not %d and %d", name,
+                      q.ready, q.unacked, ready, unacked);
+        usleep(10000);
+    }
+}
+
+/* --- Running --- */
+
+static bool listens(int port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0)
+        fail_test("no socket");
+    bool is_up = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+    close(fd);
+    return is_up;
+}
+
+static void wait_until_listening(struct rabbit *r, struct process *p, int port)
+{
+    int64_t deadline = now_ms() + START_WAIT_MS;
+    while (!listens(port)) {
+        if (!process_is_running(p))
+            fail_with_log(r, "ended while starting");
+        if (now_ms() > deadline)
+            fail_with_log(r, "not ready after 60 s");
+        usleep(20000);
+    }
+}
+
+static struct process *start(struct rabbit *r, const char *program)
+{
+    char log[96];
+    snprintf(log, sizeof(log), "%s/out.log", r->folder);
+    struct process *p = process_start(
+        ARGS(program), &(struct process_options){ .env = (const char *const *)(uintptr_t)r->env,
+                                                  .in_path = "/dev/null",
+                                                  .out_path = log,
+                                                  .err_path = log });
+    process_keep(p);
+    return p;
+}
+
+void rabbit_restart(struct rabbit *r)
+{
+    assert_null(r->process);
+    r->process = start(r, PROGRAMS "rabbitmq-server");
+    /* It listens for TLS last, and has all of its queues by then. */
+    wait_until_listening(r, r->process, r->tls_port);
+    int64_t deadline = now_ms() + START_WAIT_MS;
+    while (strcmp(rabbit_eval(r, "rabbit:is_running()."), "true") != 0) {
+        if (now_ms() > deadline)
+            fail_with_log(r, "does not run");
+        usleep(10000);
+    }
+}
+
+struct rabbit *rabbit_start(const struct rabbit_options *options)
+{
+    static const struct rabbit_options none = { 0 };
+    if (!options)
+        options = &none;
+    struct rabbit *r = calloc(1, sizeof(*r));
+    assert_non_null(r);
+    r->is_for_bench = options->is_for_bench;
+    snprintf(r->folder, sizeof(r->folder), "%s/kc-rabbit.XXXXXX",
+             options->is_for_bench ? "/dev/shm" : "/tmp");
+    assert_non_null(mkdtemp(r->folder));
+    r->port = free_port();
+    r->tls_port = free_port();
+    r->epmd_port = free_port();
+    r->dist_port = free_port();
+    snprintf(r->uri, sizeof(r->uri), "amqp://guest:guest@127.0.0.1:%d", r->port);
+    snprintf(r->tls_uri, sizeof(r->tls_uri), "amqps://guest:guest@localhost:%d", r->tls_port);
+    snprintf(r->alice_uri, sizeof(r->alice_uri),
+             "amqp://alice:rabbit%%3ASecret%%2F4e8b@127.0.0.1:%d/second%%2Fhost", r->port);
+    secrets_add(RABBIT_PASSWORD);
+    certs_make(&r->certs, r->folder);
+    write_cookie(r);
+    write_users(r);
+    write_settings(r, options);
+    fill_env(r);
+    r->epmd = start(r, "epmd");
+    wait_until_listening(r, r->epmd, r->epmd_port);
+    rabbit_restart(r);
+    return r;
+}
+
+static void end(struct rabbit *r, int signal)
+{
+    if (!r->process)
+        return;
+    process_signal(r->process, signal);
+    int64_t deadline = now_ms() + STOP_WAIT_MS;
+    while (process_is_running(r->process) && now_ms() < deadline)
+        usleep(10000);
+    process_free(r->process); /* by force, if it must be */
+    r->process = NULL;
+}
+
+void rabbit_stop(struct rabbit *r)
+{
+    end(r, SIGTERM);
+}
+
+void rabbit_kill(struct rabbit *r)
+{
+    end(r, SIGKILL);
+}
+
+void rabbit_freeze(struct rabbit *r)
+{
+    process_signal(r->process, SIGSTOP);
+}
+
+void rabbit_thaw(struct rabbit *r)
+{
+    process_signal(r->process, SIGCONT);
+}
+
+static int remove_one(const char *path, const struct stat *what, int flag, struct FTW *at)
+{
+    (void)what, (void)flag, (void)at;
+    return remove(path);
+}
+
+void rabbit_free(struct rabbit *r)
+{
+    if (!r)
+        return;
+    rabbit_kill(r); /* its data goes too: there is nothing to bring to an end */
+    process_free(r->epmd);
+    nftw(r->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    for (size_t i = 0; r->env[i]; i++)
+        free(r->env[i]);
+    free(r);
+}
+
+/* --- A test program's own --- */
+
+int rabbit_setup_with(const struct rabbit_options *options)
+{
+    rabbit = rabbit_start(options);
+    return 0;
+}
+
+int rabbit_setup(void **state)
+{
+    (void)state;
+    return rabbit_setup_with(NULL);
+}
+
+int rabbit_teardown(void **state)
+{
+    (void)state;
+    rabbit_free(rabbit);
+    rabbit = NULL;
+    return 0;
+}
+
+int rabbit_tidy(void **state)
+{
+    process_free_all(state);
+    if (!rabbit)
+        return 0;
+    if (rabbit->process && !process_is_running(rabbit->process)) {
+        process_free(rabbit->process);
+        rabbit->process = NULL;
+    }
+    if (!rabbit->process) {
+        rabbit_restart(rabbit);
+        return 0;
+    }
+    rabbit_thaw(rabbit);
+    rabbit_unblock(rabbit);
+    return 0;
+}
