@@ -104,6 +104,62 @@ static void a_nul_in_the_text_is_refused(void **state)
     assert_false(kc_base64_decode(text, 4, &len));
 }
 
+static void lenient_reading_skips_what_is_no_letter_and_ends_at_the_first_padding(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *bytes;
+    } rows[] = {
+        { "", "" },
+        { "Zm9vYmFy", "foobar" },
+        { "Zm9v\nYmFy", "foobar" },
+        { "Z m9\tv*Ym\xc3\xa4"
+          "Fy",
+          "foobar" },
+        { "YWJj ZGVm", "abcdef" },
+        { "Zm9vYg==", "foob" },
+        { "Zm9vYg", "foob" },
+        { "Zm9vYmE=", "fooba" },
+        { "Zm9vYmE", "fooba" },
+        { "YQ==YQ==", "a" },
+        { "YQ=a", "a" },
+        { "=YQ==", "" },
+        { "Y", "" },
+        { "Zm9vY", "foo" },
+        { "YW-_", "ao\xbf" },
+        { "YW+/", "ao\xbf" },
+        { "not base64!", "\x9e\x8b\x5b\x6a\xc7\xba" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct kc_text text = kc_text(rows[i].text);
+        char *out = malloc(text.len / 4 * 3 + 3);
+        assert_non_null(out);
+        size_t len = kc_base64_decode_leniently(text, out);
+        assert_text((struct kc_text){ out, len }, rows[i].bytes);
+        free(out);
+    }
+}
+
+static void bytes_are_encoded_where_they_stand(void **state)
+{
+    (void)state;
+    char bytes[100];
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(i * 37);
+    for (size_t len = 0; len <= sizeof(bytes); len++) {
+        char text[200];
+        struct kc_buf b;
+        kc_buf_init(&b, KC_BUF_UNBOUNDED);
+        assert_true(kc_base64_encode(&b, bytes, len));
+        size_t text_len = kc_base64_size(len);
+        assert_int_equal(text_len, b.len);
+        memcpy(text + text_len - len, bytes, len);
+        kc_base64_encode_in_place(text, len);
+        assert_same_bytes((struct kc_text){ text, text_len }, kc_buf_peek(&b));
+        kc_buf_deinit(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +169,8 @@ int main(void)
         cmocka_unit_test(anything_else_is_refused),
         cmocka_unit_test(bits_that_no_encoder_leaves_behind_are_refused),
         cmocka_unit_test(a_nul_in_the_text_is_refused),
+        cmocka_unit_test(lenient_reading_skips_what_is_no_letter_and_ends_at_the_first_padding),
+        cmocka_unit_test(bytes_are_encoded_where_they_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
