@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# `make image` builds it. The image holds the program, the shared libraries it loads and the
-# certificates of public authorities; there is no shell and no package manager in it.
+# `make image` builds it, and adds the labels that elastic.io reads. The image holds the program,
+# the shared libraries it loads, the certificates of public authorities and a small shell (dash),
+# which elastic.io may start it by; there is no package manager and no other tool in it.
 ARG DEBIAN=debian:stable-slim
 
 FROM $DEBIAN AS build
@@ -28,4 +29,8 @@ COPY --from=build /image /
 # A new volume that is mounted there takes over whose it is: `serve --state` writes to it.
 COPY --from=build --chown=65532:65532 /state /var/lib/kafka-component
 USER 65532:65532
+# Where elastic.io expects component.json. Nothing there can be written.
+WORKDIR /home/node
+# Alone in its container the program is process 1 and needs nobody in front of it: it ends with 0
+# on SIGTERM by itself, and the one child it ever has (kinit) it waits for.
 ENTRYPOINT ["kafka-component"]
