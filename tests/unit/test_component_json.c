@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <regex.h>
+#include <unistd.h>
 
 static json_t *component; /* for the whole program */
 
@@ -222,6 +223,20 @@ static void nothing_that_only_the_operator_may_set_is_in_a_form(void **state)
 
 /* --- functions --- */
 
+/* Also where nobody ever runs it: a build of the platform may look. */
+static void check_file_is_there(const char *name, json_t *function)
+{
+    const char *file = string_of(function, "main");
+    if (access(path_of(file), R_OK) != 0)
+        fail_msg("%s: there is no file %s", name, file);
+}
+
+static void the_files_of_all_functions_are_there(void **state)
+{
+    (void)state;
+    for_each_function(check_file_is_there);
+}
+
 static void check_function(const char *name, json_t *function)
 {
     bool is_trigger = json_object_get(json_object_get(component, "triggers"), name) != NULL;
@@ -325,6 +340,7 @@ int main(void)
         cmocka_unit_test(a_password_is_shown_to_nobody),
         cmocka_unit_test(nothing_that_only_the_operator_may_set_is_in_a_form),
         cmocka_unit_test(every_function_says_what_it_is_and_where_its_help_is),
+        cmocka_unit_test(the_files_of_all_functions_are_there),
         cmocka_unit_test(metadata_uses_only_what_the_mapper_knows),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
