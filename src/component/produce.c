@@ -38,6 +38,7 @@ struct produce_conf {
     int emit_behavior;
     int timeout_ms;
     int compression;
+    bool enable_rebound;
 };
 
 static const struct kc_field fields[] = {
@@ -77,6 +78,13 @@ static const struct kc_field fields[] = {
       .fallback = "none",
       .label = "Compression",
       .help = "Of whole batches; costs time here and saves it on the network and on disk." },
+    { .name = "enableRebound",
+      .type = KC_BOOL,
+      KC_AT(produce_conf, enable_rebound),
+      .fallback = "false",
+      .label = "Enable rebound",
+      .help = "On elastic.io: a message none of whose records is stored, and that may succeed "
+              "later, is tried again by the platform later." },
     { 0 },
 };
 
@@ -125,12 +133,21 @@ static void count(struct produce *self, const struct kc_batch *b)
     kc_tally_add(self->tally, b->count - b->failed, bytes);
 }
 
+static bool can_rebound(const struct produce *self, const struct kc_outlet *outlet)
+{
+    return self->conf.enable_rebound && outlet->ops->rebound;
+}
+
 static void on_done(struct kc_batch *b)
 {
     struct request *q = b->arg;
     struct produce *self = q->self;
+    struct kc_error err = { 0 };
     count(self, b);
-    kc_produce_answer(b, self->conf.emit_behavior == 1, self->writer, q->outlet);
+    if (can_rebound(self, q->outlet) && kc_produce_may_come_again(b, &err))
+        q->outlet->ops->rebound(q->outlet, &err);
+    else
+        kc_produce_answer(b, self->conf.emit_behavior == 1, self->writer, q->outlet);
     kc_outlet_end(q->outlet);
     size_t bytes = q->bytes;
     request_free(q);
@@ -161,12 +178,6 @@ static bool take_room(struct produce *self, size_t bytes)
     return has_room;
 }
 
-static void refuse(struct kc_outlet *outlet, const struct kc_error *err, struct kc_text details)
-{
-    kc_outlet_error(outlet, err, details);
-    kc_outlet_end(outlet);
-}
-
 static void refuse_faults(struct kc_outlet *outlet, const struct kc_faults *faults)
 {
     struct kc_error err = { 0 };
@@ -174,8 +185,21 @@ static void refuse_faults(struct kc_outlet *outlet, const struct kc_faults *faul
     kc_buf_init(&details, KC_BUF_UNBOUNDED);
     if (!kc_faults_none(faults, KC_INPUT, &err))
         kc_faults_print(faults, &details);
-    refuse(outlet, &err, kc_buf_peek(&details));
+    kc_outlet_error(outlet, &err, kc_buf_peek(&details));
+    kc_outlet_end(outlet);
     kc_buf_deinit(&details);
+}
+
+/* Too late: we are stopping. */
+static void turn_away(struct produce *self, struct kc_outlet *outlet)
+{
+    struct kc_error err = { 0 };
+    kc_error_set(&err, KC_STOPPED, 0, "stopping; nothing of this message was written");
+    if (can_rebound(self, outlet))
+        outlet->ops->rebound(outlet, &err);
+    else
+        kc_outlet_error(outlet, &err, KC_NO_TEXT);
+    kc_outlet_end(outlet);
 }
 
 static void process(void *arg, struct kc_message *message, struct kc_outlet *outlet)
@@ -194,9 +218,7 @@ static void process(void *arg, struct kc_message *message, struct kc_outlet *out
     }
     q->bytes = message->text_len + q->batch->count * sizeof(struct kc_record);
     if (!take_room(self, q->bytes)) {
-        struct kc_error err = { 0 };
-        kc_error_set(&err, KC_STOPPED, 0, "stopping; nothing of this message was written");
-        refuse(outlet, &err, KC_NO_TEXT);
+        turn_away(self, outlet);
         goto fail;
     }
     q->text = message->text;

@@ -109,6 +109,45 @@ static void add_group(struct kc_json_writer *w, const struct group *g, struct nu
 
 /* --- the answer --- */
 
+/* What is said to the outlet, and all of it once more to whoever waits for a reply. */
+struct speech {
+    struct kc_outlet *outlet;
+    bool is_replying;
+    struct kc_buf reply; /* {"messages":[… */
+};
+
+static void add_to_reply(struct kc_buf *reply, const struct kc_data *data)
+{
+    kc_buf_puts(reply, reply->len ? ",{\"id\":\"" : "{\"messages\":[{\"id\":\"");
+    kc_buf_text(reply, data->id);
+    kc_buf_puts(reply, "\",\"headers\":{},\"body\":");
+    kc_buf_text(reply, data->body);
+    kc_buf_puts(reply, "}");
+}
+
+static void say(struct speech *s, struct kc_text body, bool is_failure)
+{
+    char id[KC_ID_SIZE];
+    struct kc_data data = { .body = body, .is_failure = is_failure };
+    if (s->is_replying) { /* the same message has the same id in both */
+        kc_message_id(id);
+        data.id = kc_text(id);
+        add_to_reply(&s->reply, &data);
+    }
+    kc_outlet_data(s->outlet, &data);
+}
+
+static void say_reply(struct speech *s)
+{
+    kc_buf_puts(&s->reply, "],\"errors\":[]}");
+    const struct kc_reply reply = {
+        .status = 200,
+        .body = kc_buf_peek(&s->reply),
+        .headers = KC_LIT("{\"content-type\":\"application/json\"}"),
+    };
+    s->outlet->ops->reply(s->outlet, &reply);
+}
+
 /* What is written is ours and ASCII but for topic names, which were checked: it cannot fail. */
 static void finish(struct kc_json_writer *w, struct kc_buf *out)
 {
@@ -118,7 +157,7 @@ static void finish(struct kc_json_writer *w, struct kc_buf *out)
 
 static void say_individually(const struct kc_batch *b, const struct group *groups,
                              size_t group_count, struct kc_json_writer *w,
-                             struct kc_outlet *outlet)
+                             struct speech *speech)
 {
     struct numbers numbers;
     struct kc_buf body;
@@ -131,8 +170,7 @@ static void say_individually(const struct kc_batch *b, const struct group *group
         else
             add_group(w, &groups[i - b->written.count], &numbers);
         finish(w, &body);
-        kc_outlet_data(outlet, &(struct kc_data){ .body = kc_buf_peek(&body),
-                                                  .is_failure = i >= b->written.count });
+        say(speech, kc_buf_peek(&body), i >= b->written.count);
     }
     kc_buf_deinit(&body);
 }
@@ -158,16 +196,23 @@ static void print_list(const struct kc_batch *b, const struct group *groups, siz
 }
 
 static void say_as_one(const struct kc_batch *b, const struct group *groups, size_t group_count,
-                       struct kc_json_writer *w, struct kc_outlet *outlet)
+                       struct kc_json_writer *w, struct speech *speech)
 {
     struct kc_buf body;
     kc_buf_init(&body, KC_BUF_UNBOUNDED);
     kc_buf_puts(&body, "{\"results\":");
     print_list(b, groups, group_count, false, w, &body);
     kc_buf_puts(&body, "}");
-    kc_outlet_data(outlet, &(struct kc_data){ .body = kc_buf_peek(&body),
-                                              .is_failure = b->written.count == 0 });
+    say(speech, kc_buf_peek(&body), b->written.count == 0);
     kc_buf_deinit(&body);
+}
+
+static void explain(const struct kc_batch *b, const struct group *first, struct kc_error *err)
+{
+    kc_producer_explain(b->producer, first->sample, err);
+    if (b->count > 1)
+        kc_error_wrap(err, "%zu of %zu records failed", b->failed, b->count);
+    kc_error_wrap(err, "write to '%s'", kc_record_topic(first->sample));
 }
 
 static void say_error(const struct kc_batch *b, const struct group *groups, size_t group_count,
@@ -175,14 +220,18 @@ static void say_error(const struct kc_batch *b, const struct group *groups, size
 {
     struct kc_error err = { 0 };
     struct kc_buf details;
-    kc_producer_explain(b->producer, groups[0].sample, &err);
-    if (b->count > 1)
-        kc_error_wrap(&err, "%zu of %zu records failed", b->failed, b->count);
-    kc_error_wrap(&err, "write to '%s'", kc_record_topic(groups[0].sample));
+    explain(b, &groups[0], &err);
     kc_buf_init(&details, KC_BUF_UNBOUNDED);
     print_list(b, groups, group_count, true, w, &details);
     kc_outlet_error(outlet, &err, kc_buf_peek(&details));
     kc_buf_deinit(&details);
+}
+
+static void free_groups(struct group *groups, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(groups[i].indexes);
+    free(groups);
 }
 
 void kc_produce_answer(const struct kc_batch *b, bool as_one_message, struct kc_json_writer *w,
@@ -190,13 +239,42 @@ void kc_produce_answer(const struct kc_batch *b, bool as_one_message, struct kc_
 {
     size_t group_count;
     struct group *groups = group_failures(b, &group_count);
+    struct speech speech = { .outlet = outlet,
+                             .is_replying = outlet->ops->reply && group_count == 0 };
+    kc_buf_init(&speech.reply, KC_BUF_UNBOUNDED);
     if (as_one_message)
-        say_as_one(b, groups, group_count, w, outlet);
+        say_as_one(b, groups, group_count, w, &speech);
     else
-        say_individually(b, groups, group_count, w, outlet);
+        say_individually(b, groups, group_count, w, &speech);
     if (group_count > 0)
         say_error(b, groups, group_count, w, outlet);
-    for (size_t i = 0; i < group_count; i++)
-        free(groups[i].indexes);
-    free(groups);
+    else if (speech.is_replying)
+        say_reply(&speech);
+    kc_buf_deinit(&speech.reply);
+    free_groups(groups, group_count);
+}
+
+/* --- trying again --- */
+
+static bool is_transient(const struct kc_batch *b, const struct group *g)
+{
+    struct kc_error err = { 0 };
+    if (g->sample->stored != KC_NOT_STORED)
+        return false;
+    kc_producer_explain(b->producer, g->sample, &err);
+    return kc_code_class(err.code) == KC_CLASS_TRANSIENT;
+}
+
+bool kc_produce_may_come_again(const struct kc_batch *b, struct kc_error *err)
+{
+    if (b->failed == 0 || b->failed < b->count)
+        return false;
+    size_t group_count, transient = 0;
+    struct group *groups = group_failures(b, &group_count);
+    while (transient < group_count && is_transient(b, &groups[transient]))
+        transient++;
+    if (transient == group_count)
+        explain(b, &groups[0], err);
+    free_groups(groups, group_count);
+    return transient == group_count;
 }

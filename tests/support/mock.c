@@ -36,6 +36,7 @@ struct given {
 struct mock_step {
     struct mock *mock;
     const struct kc_entry *entry;
+    const struct kc_outlet_ops *ops;
     void *self;
     struct kc_doc *config, *credentials;
     struct kc_tally tally;
@@ -166,7 +167,10 @@ static void on_data(struct kc_outlet *o, const struct kc_data *data)
     struct mock_answer *a = answer_of(o);
     json_t *body = json_loadb(data->body.p, data->body.len, JSON_REJECT_DUPLICATES, NULL);
     pthread_mutex_lock(&a->step->lock);
-    say(a, json_pack("{s:s, s:O}", "event", "data", "body", body));
+    json_t *event = json_pack("{s:s, s:O}", "event", "data", "body", body);
+    if (data->id.p)
+        json_object_set_new(event, "id", json_stringn(data->id.p, data->id.len));
+    say(a, event);
     if (a->step->entry->kind == KC_TRIGGER)
         note_given(a->step, body, data);
     pthread_mutex_unlock(&a->step->lock);
@@ -205,6 +209,26 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     return room;
 }
 
+static void on_rebound(struct kc_outlet *o, const struct kc_error *err)
+{
+    struct mock_answer *a = answer_of(o);
+    pthread_mutex_lock(&a->step->lock);
+    say(a, json_pack("{s:s, s:{s:s, s:s}}", "event", "rebound", "error", "name",
+                     kc_code_name(err->code), "message", err->text));
+    pthread_mutex_unlock(&a->step->lock);
+}
+
+static void on_reply(struct kc_outlet *o, const struct kc_reply *reply)
+{
+    struct mock_answer *a = answer_of(o);
+    json_t *headers = json_loadb(reply->headers.p, reply->headers.len, 0, NULL);
+    json_t *body = json_loadb(reply->body.p, reply->body.len, JSON_REJECT_DUPLICATES, NULL);
+    pthread_mutex_lock(&a->step->lock);
+    say(a, json_pack("{s:s, s:i, s:o, s:o}", "event", "reply", "status", reply->status,
+                     "headers", headers, "body", body));
+    pthread_mutex_unlock(&a->step->lock);
+}
+
 static const struct kc_outlet_ops ops = {
     .data = on_data,
     .error = on_error,
@@ -212,11 +236,20 @@ static const struct kc_outlet_ops ops = {
     .has_room = has_room,
 };
 
+static const struct kc_outlet_ops flow_ops = {
+    .data = on_data,
+    .error = on_error,
+    .end = on_end,
+    .has_room = has_room,
+    .rebound = on_rebound,
+    .reply = on_reply,
+};
+
 static struct mock_answer *new_answer(struct mock_step *s)
 {
     struct mock_answer *a = calloc(1, sizeof(*a));
     assert_non_null(a);
-    a->outlet.ops = &ops;
+    a->outlet.ops = s->ops;
     a->step = s;
     a->events = json_array();
     a->next = s->answers;
@@ -259,6 +292,7 @@ static struct mock_step *open_step(struct mock *m, const struct kc_entry *entry,
     kc_log_init(KC_WARN, STDERR_FILENO);
     s->mock = m;
     s->entry = entry;
+    s->ops = &ops;
     s->has_room = true;
     s->errors = json_array();
     s->reader = kc_json_reader_new();
@@ -283,6 +317,13 @@ struct mock_step *mock_produce(struct mock *m, bool is_flood, const char *settin
     return open_step(m, &kc_produce, (struct kc_step){ .is_flood = is_flood }, settings);
 }
 
+struct mock_step *mock_produce_in_flow(struct mock *m, const char *settings)
+{
+    struct mock_step *s = mock_produce(m, false, settings);
+    s->ops = &flow_ops;
+    return s;
+}
+
 static void *run_trigger(void *arg)
 {
     struct mock_step *s = arg;
@@ -294,6 +335,9 @@ struct mock_step *mock_consume(struct mock *m, struct mock_ends ends, const char
 {
     struct kc_step step = { .count_max = ends.count_max,
                             .until_end = ends.until_end,
+                            .from_start = ends.from_start,
+                            .is_sample = ends.is_sample,
+                            .sample_ms = ends.sample_ms,
                             .from = ends.from };
     struct mock_step *s = open_step(m, &kc_consume, step, settings);
     new_answer(s);

@@ -58,10 +58,16 @@ struct mock_step; /* opaque */
 /* `produce`, waiting a little for larger requests where is_flood. */
 struct mock_step *mock_produce(struct mock *m, bool is_flood, const char *settings);
 
+/* `produce` in a flow whose outlets can rebound a message and reply to it. */
+struct mock_step *mock_produce_in_flow(struct mock *m, const char *settings);
+
 /* `consume`, on a thread of its own. */
 struct mock_ends {
     int64_t count_max;
     bool until_end;
+    bool from_start;
+    bool is_sample;
+    int sample_ms;
     const struct kc_positions *from; /* for the call */
 };
 struct mock_step *mock_consume(struct mock *m, struct mock_ends ends, const char *settings);
@@ -78,7 +84,9 @@ struct mock_answer *mock_send(struct mock_step *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* All that was said about it once it has ended, a loan: [{"event": "data", "body": …},
- * {"event": "error", "error": {"name", "message"}, "details": …}, {"event": "end"}]. */
+ * {"event": "error", "error": {"name", "message"}, "details": …}, {"event": "end"}]. A data
+ * event has the `id` that came with it, if one did. In a flow there are {"event": "rebound",
+ * "error"} and {"event": "reply", "status", "headers", "body"}, too. */
 json_t *mock_answered(struct mock_answer *a, int wait_ms);
 
 /* --- Of a trigger --- */
