@@ -309,6 +309,14 @@ static int64_t retry_after_ms(CURL *easy)
     return (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
 }
 
+static void copy_redirect(CURL *easy, struct kc_http_answer *answer)
+{
+    const char *url = NULL;
+    (void)curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &url);
+    if (url && strlen(url) <= KC_URL_MAX)
+        snprintf(answer->redirect, sizeof(answer->redirect), "%s", url);
+}
+
 static void tell(struct kc_exchange *e, struct kc_http_answer *answer)
 {
     if (answer->error.code != KC_NONE)
@@ -329,6 +337,7 @@ void kc_exchange_answer(struct kc_exchange *e, CURLcode result)
         answer.retry_after_ms = retry_after_ms(e->easy);
         (void)curl_easy_getinfo(e->easy, CURLINFO_CONTENT_TYPE, &type);
         snprintf(answer.content_type, sizeof(answer.content_type), "%s", type ? type : "");
+        copy_redirect(e->easy, &answer);
         answer.body = kc_buf_peek(&e->answer_body);
     }
     tell(e, &answer);

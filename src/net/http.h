@@ -10,7 +10,7 @@
  *
  * What holds for every request:
  * - http and https only, HTTP/1.1; certificates are verified, TLS 1.2 or newer;
- * - a redirect is an answer like any other and is not followed;
+ * - a redirect is an answer like any other and is not followed; it says where it leads;
  * - a kept connection that turns out to be closed is replaced and the request sent again, so
  * its receiver may, in rare cases, see it twice;
  * - an address that kc_address_is_refused() refuses is not connected to, whatever name stood
@@ -45,6 +45,8 @@ struct kc_http_answer {
     int64_t retry_after_ms; /* what Retry-After asks for, at most a day; -1 without */
     int64_t took_ms;        /* since send() */
     char content_type[128]; /* "" without */
+    /* where a 3xx leads, absolute; "" where it names no place, or one beyond KC_URL_MAX */
+    char redirect[KC_URL_MAX + 1];
     struct kc_text body;
     /* KC_NONE when the whole answer came, whatever its status. Otherwise
      *   KC_TIMEOUT          not whole in time
@@ -109,6 +111,10 @@ void kc_http_close(struct kc_http *h);
  * is called. */
 bool kc_http_check_url(const char *url, const char *const *allow,
                        struct kc_error *err) KC_MUST_CHECK;
+
+/* Whether credentials for the one URL may go to the other, where its server sent us: the same
+ * scheme, host and port, or from http to https, same host, each at its scheme's own port. */
+bool kc_http_shares_credentials(const char *from, const char *to);
 
 /* The library and its version, for --version. */
 const char *kc_http_library(void); /* "libcurl/7.88.1 OpenSSL/3.0.19 …" */

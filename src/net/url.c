@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static bool has_bad_byte(const char *url)
 {
@@ -126,4 +127,35 @@ bool kc_http_check_url(const char *url, const char *const *allow, struct kc_erro
     if (is_good)
         kc_url_deinit(&parts);
     return is_good;
+}
+
+/* The host where a URL has this scheme and its own port; absent otherwise. */
+static struct kc_text host_at(const struct kc_url *url, struct kc_text scheme,
+                              struct kc_text port)
+{
+    size_t len = strlen(url->origin), around = scheme.len + port.len;
+    if (len <= around || strncasecmp(url->origin, scheme.p, scheme.len) != 0 ||
+        strcmp(url->origin + len - port.len, port.p) != 0)
+        return KC_NO_TEXT;
+    return (struct kc_text){ url->origin + scheme.len, len - around };
+}
+
+static bool is_upgrade(const struct kc_url *from, const struct kc_url *to)
+{
+    struct kc_text plain = host_at(from, KC_LIT("http://"), KC_LIT(":80"));
+    struct kc_text secure = host_at(to, KC_LIT("https://"), KC_LIT(":443"));
+    return plain.p && secure.p && plain.len == secure.len &&
+           strncasecmp(plain.p, secure.p, plain.len) == 0;
+}
+
+bool kc_http_shares_credentials(const char *from, const char *to)
+{
+    struct kc_url a = { 0 }, b = { 0 };
+    struct kc_error ignored = { 0 };
+    bool shares = kc_url_read(&a, from, NULL, &ignored) &&
+                  kc_url_read(&b, to, NULL, &ignored) &&
+                  (strcasecmp(a.origin, b.origin) == 0 || is_upgrade(&a, &b));
+    kc_url_deinit(&a);
+    kc_url_deinit(&b);
+    return shares;
 }
