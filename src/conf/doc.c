@@ -21,10 +21,29 @@ struct kc_doc *kc_doc_new(void)
     return wrap(json_object());
 }
 
+/* Texts may be passwords. What another document holds too is still needed there. */
+static void wipe(json_t *value)
+{
+    const char *key;
+    json_t *child;
+    size_t i;
+    union {
+        const char *theirs;
+        char *ours; /* jansson's own copy */
+    } text = { .theirs = json_string_value(value) };
+    if (value->refcount > 1)
+        return;
+    if (text.theirs)
+        explicit_bzero(text.ours, json_string_length(value));
+    json_object_foreach(value, key, child) wipe(child);
+    json_array_foreach(value, i, child) wipe(child);
+}
+
 void kc_doc_free(struct kc_doc *doc)
 {
     if (!doc)
         return;
+    wipe(doc->object);
     json_decref(doc->object);
     free(doc);
 }

@@ -15,7 +15,7 @@
 struct kc_doc; /* opaque */
 
 struct kc_doc *kc_doc_new(void);      /* empty */
-void kc_doc_free(struct kc_doc *doc); /* NULL is fine */
+void kc_doc_free(struct kc_doc *doc); /* wipes what no other document shares; NULL is fine */
 
 /* NULL and err, which never quotes the text: it may hold a password. */
 struct kc_doc *kc_doc_parse(struct kc_text text, struct kc_error *err) KC_MUST_CHECK;
