@@ -78,7 +78,7 @@ struct fixture {
     struct kc_exchange x;
     struct kc_tally tally;
     struct kc_json_reader *reader;
-    struct kc_envelope envelope;
+    struct kc_http_envelope envelope;
     struct kc_faults faults;
     char *text;
     int answered;
@@ -125,7 +125,7 @@ static bool read_envelope(struct fixture *f, const char *body)
     f->text = json(body);
     const struct kc_value *root = kc_json_read(f->reader, f->text, strlen(body), &err);
     assert_non_null(root);
-    return kc_envelope_read(&f->envelope, root, &f->faults);
+    return kc_http_envelope_read(&f->envelope, root, &f->faults);
 }
 
 static void post(struct fixture *f, const char *body)
@@ -279,9 +279,9 @@ static void settings_are_seen_wherever_they_may_stand(void **state)
     free(f->text);
     assert_true(read_envelope(f, "{'value': {'config': 1}}"));
     assert_false(f->envelope.has_settings);
-    assert_true(kc_envelope_may_have_settings(KC_LIT("{\"config\":{}}")));
-    assert_true(kc_envelope_may_have_settings(KC_LIT("{\"credentials\" :{}}")));
-    assert_false(kc_envelope_may_have_settings(KC_LIT("{\"value\":\"config\\\"\"}")));
+    assert_true(kc_http_envelope_may_have_settings(KC_LIT("{\"config\":{}}")));
+    assert_true(kc_http_envelope_may_have_settings(KC_LIT("{\"credentials\" :{}}")));
+    assert_false(kc_http_envelope_may_have_settings(KC_LIT("{\"value\":\"config\\\"\"}")));
 }
 
 #define post_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const kc_envelope_beside[] = { "config", "credentials", NULL };
+const char *const kc_http_envelope_beside[] = { "config", "credentials", NULL };
 
 struct members {
     const struct kc_value *body, *message, *messages;
@@ -70,12 +70,12 @@ static void refuse_mixture(const struct kc_value *list, struct kc_faults *faults
     }
 }
 
-bool kc_envelope_read(struct kc_envelope *e, const struct kc_value *root,
-                      struct kc_faults *faults)
+bool kc_http_envelope_read(struct kc_http_envelope *e, const struct kc_value *root,
+                           struct kc_faults *faults)
 {
     size_t before = faults->count + faults->dropped;
     struct members m = find_members(root);
-    *e = (struct kc_envelope){
+    *e = (struct kc_http_envelope){
         .has_settings = m.settings > 0, .value = root, .at = "", .count = 1
     };
     if (m.body)
@@ -97,7 +97,7 @@ bool kc_envelope_read(struct kc_envelope *e, const struct kc_value *root,
     return faults->count + faults->dropped == before;
 }
 
-bool kc_envelope_may_have_settings(struct kc_text body)
+bool kc_http_envelope_may_have_settings(struct kc_text body)
 {
     return memmem(body.p, body.len, "\"config\"", 8) ||
            memmem(body.p, body.len, "\"credentials\"", 13);

@@ -7,7 +7,7 @@
 #include "runtime/message.h"
 
 /* What a body holds. All of it are loans from its values. */
-struct kc_envelope {
+struct kc_http_envelope {
     bool has_settings;            /* config or credentials stand in it */
     const struct kc_value *list;  /* the array of whole messages; NULL: there is one message */
     const struct kc_value *value; /* the one message */
@@ -16,13 +16,13 @@ struct kc_envelope {
 };
 
 /* False when faults were added: a body that is none of the shapes. root is an object. */
-bool kc_envelope_read(struct kc_envelope *e, const struct kc_value *root,
-                      struct kc_faults *faults) KC_MUST_CHECK;
+bool kc_http_envelope_read(struct kc_http_envelope *e, const struct kc_value *root,
+                           struct kc_faults *faults) KC_MUST_CHECK;
 
 /* The text that holds, or might hold, settings: what is not told by a look at its bytes. */
-bool kc_envelope_may_have_settings(struct kc_text body);
+bool kc_http_envelope_may_have_settings(struct kc_text body);
 
 /* Members of the body that are no part of a bare message in it, ended by NULL. */
-extern const char *const kc_envelope_beside[];
+extern const char *const kc_http_envelope_beside[];
 
 #endif

@@ -327,15 +327,15 @@ static void give(struct part *p, const struct kc_value *value, size_t text_len, 
         return;
     }
     m.at = at;
-    m.beside = at[0] ? NULL : kc_envelope_beside;
+    m.beside = at[0] ? NULL : kc_http_envelope_beside;
     if (m.is_skipped)
         kc_outlet_end(&p->outlet);
     else
         entry->process(self, &m, &p->outlet);
 }
 
-void kc_post_run(const struct kc_post_conf *conf, const struct kc_envelope *e, size_t text_len,
-                 const struct kc_entry *entry, void *self)
+void kc_post_run(const struct kc_post_conf *conf, const struct kc_http_envelope *e,
+                 size_t text_len, const struct kc_entry *entry, void *self)
 {
     struct kc_post *post = post_new(conf, e->count);
     if (!e->list) {

@@ -24,7 +24,7 @@ struct kc_post_conf {
 
 /* Processes the messages of the envelope, whose text of that many bytes lives until answered().
  * May wait, as process() does. */
-void kc_post_run(const struct kc_post_conf *conf, const struct kc_envelope *e, size_t text_len,
-                 const struct kc_entry *entry, void *self);
+void kc_post_run(const struct kc_post_conf *conf, const struct kc_http_envelope *e,
+                 size_t text_len, const struct kc_entry *entry, void *self);
 
 #endif

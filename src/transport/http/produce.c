@@ -26,7 +26,7 @@ struct posted {
     struct kc_service *service;
     struct kc_exchange *x;
     struct kc_request request;
-    struct kc_envelope envelope;
+    struct kc_http_envelope envelope;
     bool is_read;
 };
 
@@ -67,7 +67,7 @@ static bool read_body(struct posted *p, struct kc_json_reader *reader)
     r->code = KC_INPUT;
     if (!r->root)
         kc_faults_add(&r->faults, "", "required; {\"messages\": [{\"key\": …, \"value\": …}]}");
-    p->is_read = r->root && kc_envelope_read(&p->envelope, r->root, &r->faults);
+    p->is_read = r->root && kc_http_envelope_read(&p->envelope, r->root, &r->faults);
     return p->is_read;
 }
 
@@ -77,11 +77,11 @@ static void print_key(const struct posted *p, struct kc_buf *key)
     const char *name, *value;
     for (size_t i = 0; kc_exchange_query(p->x, i, &name, &value); i++)
         kc_buf_printf(key, "%zu %zu %s%s", strlen(name), strlen(value), name, value);
-    for (size_t i = 0; p->envelope.has_settings && kc_envelope_beside[i]; i++) {
-        const struct kc_value *v = kc_value_get(p->request.root, kc_envelope_beside[i]);
+    for (size_t i = 0; p->envelope.has_settings && kc_http_envelope_beside[i]; i++) {
+        const struct kc_value *v = kc_value_get(p->request.root, kc_http_envelope_beside[i]);
         if (!v || kc_value_type(v) == KC_IS_NULL)
             continue;
-        kc_buf_printf(key, "\n%s ", kc_envelope_beside[i]);
+        kc_buf_printf(key, "\n%s ", kc_http_envelope_beside[i]);
         kc_value_print(v, key);
     }
 }
@@ -215,7 +215,7 @@ void kc_route_produce(struct kc_service *s, struct kc_exchange *x)
     p->request.text = kc_exchange_take_body(x, &p->request.text_len);
     p->job.bytes = p->request.text_len;
     const struct kc_text body = { p->request.text, p->request.text_len };
-    if (body.len <= LOOP_BYTES && !kc_envelope_may_have_settings(body))
+    if (body.len <= LOOP_BYTES && !kc_http_envelope_may_have_settings(body))
         step = find_step(p);
     if (step)
         kc_steps_push_later(step, &p->job);
