@@ -2,18 +2,26 @@
 /* publisher.h - publishes to the platform's exchange and answers when the broker has confirmed.
  *
  * Threads    kc-publisher  owns the publishing connection; may block in a write while the
- * broker blocks the connection, woken by shutting its socket others        send Queue      in
- * the order of send(): PUBLISHER_MAX messages or PUBLISHER_BYTES, unconfirmed ones included;
- * full: has_room() says no, and a single send() more is still taken Retry      what the broker
- * refuses (nack), returns as unroutable, or never answered since the connection broke, is
- * published again, in order, with a `retry` header, after a pause that doubles, up to attempts
- * (0: for ever) Reconnect  for ever, from 100 ms to 30 s, with jitter */
+ *                          broker blocks the connection, woken by shutting its socket
+ *            others        send
+ * Queue      in the order of send(), where no rate limit holds something back:
+ *            KC_PUBLISHER_MAX messages or KC_PUBLISHER_BYTES, unconfirmed ones included; full:
+ *            has_room() says no, and what is sent all the same is still taken
+ * Retry      what the broker refuses (nack), returns as unroutable, or never answered since the
+ *            connection broke, is published again, in order, with a `retry` header, up to
+ *            attempts (0: for ever). Refused and returned ones wait first, twice as long each
+ *            time; meanwhile later ones of the same routing key wait behind them
+ * Blocked    while the broker blocks the connection nothing is published, and nothing times out
+ * Reconnect  for ever, from 100 ms to 30 s, with jitter */
 #ifndef KC_TRANSPORT_SAILOR_PUBLISHER_H
 #define KC_TRANSPORT_SAILOR_PUBLISHER_H
 
 #include "base/error.h"
 #include "transport/sailor/link.h"
 #include "transport/sailor/table.h"
+
+#define KC_PUBLISHER_MAX   1000
+#define KC_PUBLISHER_BYTES (16 << 20)
 
 struct kc_publisher; /* opaque */
 
@@ -26,13 +34,14 @@ enum kc_rate {
 };
 
 struct kc_publisher_conf {
-    const struct kc_amqp_uri *uri;
+    const struct kc_amqp_uri *uri; /* a loan until close() */
     const char *exchange;
     int rate_limits[KC_RATES]; /* starts per window; that of KC_RATE_NONE does not count */
     int rate_interval_ms;
     int retry_delay_ms, retry_max_delay_ms;
     int64_t retry_attempts; /* in all; 0: endless */
     bool is_persistent;     /* delivery mode 2, else 1 */
+    int reply_patience_ms;  /* how long a reply may stay unroutable; 0: a minute */
 };
 
 /* A message to publish. What it owns is the publisher's from send() on. */
@@ -57,10 +66,12 @@ struct kc_publishing {
     void *arg;
 
     struct kc_publishing *next; /* private, as all below */
+    struct kc_stall *stall;
     uint64_t sequence;
-    uint32_t tries;
-    int64_t due_ms;
-    bool is_returned;
+    uint32_t tries;      /* that failed */
+    int64_t due_ms;      /* not before */
+    int64_t returned_ms; /* when it was unroutable for the first time; 0: never */
+    bool is_returned;    /* since it was published last */
 };
 
 /* Connects, trying `attempts` times more, timeout_ms apart; then starts the thread. */
