@@ -228,8 +228,7 @@ static amqp_basic_properties_t properties_of(const struct kc_publisher *p,
 static void hear_out(struct kc_publisher *p, struct kc_error *err)
 {
     struct kc_error said = { 0 };
-    (void)kc_publisher_hear(p, &said);
-    if (said.native > 0)
+    if (!kc_publisher_hear(p, &said) && said.native > 0)
         *err = said;
 }
 
