@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* probe.c - asks a server whether it is well, for health checks in an image that has no shell
- * and no curl. */
+/* probe.c - asks a server whether it is well, for health checks in an image that has no
+ * curl. */
 #include "cli/commands.h"
 
 #include "net/http.h"
