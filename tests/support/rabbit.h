@@ -56,8 +56,9 @@ char *rabbit_log_tail(const struct rabbit *r);
 
 /* --- What an operator does; each takes some milliseconds --- */
 
-/* Publishers are blocked (connection.blocked) as if memory were short, until rabbit_unblock().
- */
+/* Publishers are blocked as if memory were short, until rabbit_unblock(). A connection's next
+ * message still passes and brings it connection.blocked; after it the server reads no more from
+ * that connection, neither acks nor anything else: the test's own client is one of them. */
 void rabbit_block(struct rabbit *r);
 void rabbit_unblock(struct rabbit *r);
 
