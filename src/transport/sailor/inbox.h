@@ -29,7 +29,14 @@ struct kc_properties {
 struct kc_properties *kc_properties_copy(const struct kc_properties *p);
 void kc_properties_free(struct kc_properties *p); /* NULL is fine */
 
-/* A delivery. It is its taker's until it is answered, which frees it. */
+enum kc_answer {
+    KC_ANSWER_NONE,
+    KC_ANSWER_ACK,
+    KC_ANSWER_REJECT /* not to be queued again */
+};
+
+/* A delivery. It is its taker's until it is answered, which frees it; what it points to the
+ * taker may take away, leaving NULL. */
 struct kc_delivery {
     char *body;
     size_t body_len;
@@ -38,11 +45,12 @@ struct kc_delivery {
     struct kc_properties *properties;
     int64_t at_ms; /* wall clock, when it came */
 
-    struct kc_delivery *next; /* private, as all below */
+    struct kc_delivery *next, *previous; /* private, as all below: among those out */
+    struct kc_delivery *behind;          /* among the answers */
     uint64_t tag;
     uint32_t generation; /* of the connection */
     uint64_t hash;
-    int answer;
+    enum kc_answer answer;
 };
 
 struct kc_inbox_conf {
@@ -57,11 +65,12 @@ struct kc_inbox_conf {
     void *arg;
 };
 
-/* Connects, trying `attempts` times more, timeout_ms apart. Nothing is consumed yet. */
+/* Connects, trying `attempts` times more, timeout_ms apart, and starts the thread, which keeps
+ * the connection alive. Nothing is consumed yet. */
 bool kc_inbox_open(struct kc_inbox **out, const struct kc_inbox_conf *conf, int attempts,
                    int timeout_ms, struct kc_error *err) KC_MUST_CHECK;
 
-/* Begins to consume, and starts the thread. An error is the broker's:
+/* Begins to consume. An error is the broker's:
  * "Operation failed: BasicConsume; 404 (NOT-FOUND) …". */
 bool kc_inbox_start(struct kc_inbox *in, struct kc_error *err) KC_MUST_CHECK;
 
@@ -72,13 +81,16 @@ void kc_inbox_answer(struct kc_inbox *in, struct kc_delivery *d, bool is_accepte
 /* Drops it without an answer: the broker delivers it again once the connection ends. */
 void kc_inbox_drop(struct kc_inbox *in, struct kc_delivery *d);
 
-/* No more deliveries; answers still go back. Any thread; returns at once. */
+/* No more deliveries; answers still go back, over another connection where this one breaks. Any
+ * thread; returns at once. */
 void kc_inbox_cancel(struct kc_inbox *in);
 
-size_t kc_inbox_unanswered(struct kc_inbox *in);
+size_t
+kc_inbox_unanswered(struct kc_inbox *in); /* given out, and neither answered nor dropped */
 
-/* Waits up to wait_ms until answers that were given are written; then ends the connection.
- * False when something was left. NULL is fine. */
+/* Waits up to wait_ms until answers that were given are written; then ends the connection. What
+ * is still out may be neither answered nor dropped any more. A connection that is being made is
+ * waited for (10 s at most). False when an answer was left. NULL is fine. */
 bool kc_inbox_close(struct kc_inbox *in, int wait_ms);
 
 #endif
