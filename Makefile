@@ -152,7 +152,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/libkc.a
 fuzz-run: $(FUZZERS)
 	@KC_TEST_WRAPPER='$(NARROW)' scripts/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
-bench: $(BINARY) $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)) ## Measures against kcat, and HTTP against a bare server
+bench: $(BINARY) $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c)) ## Measures against kcat, a bare HTTP server and the platform's Node.js runtime
 	@$(subst scripts/run-tests,tests/bench/run,$(RUN_TESTS))
 
 # --- Looking after the code --------------------------------------------------------------------

@@ -101,10 +101,9 @@ struct step *step_start(enum step_kind kind, const char *const env[])
     int fd = mkstemp(s->log_path);
     assert_true(fd >= 0);
     close(fd);
-    struct process_options o = { .env = list,
-                                 .in_path = "/dev/null",
-                                 .out_path = s->log_path,
-                                 .err_path = s->log_path };
+    struct process_options o = {
+        .env = list, .in_path = "/dev/null", .out_path = s->log_path, .err_path = s->log_path
+    };
     s->process =
         kind == STEP_NODE ? start_node(&o, list, count) : start_ours(&o, kind == STEP_ECHO);
     process_keep(s->process); /* ours to free, not process_free_all()'s */
