@@ -49,9 +49,10 @@ int mq_close_all(void **state); /* a test's teardown */
 /* --- Tables: of a message's headers, of a queue's arguments --- */
 
 /* Both end by themselves, and live as long as the block they stand in. */
-#define MQ_TABLE(...)  ((const amqp_table_entry_t[]){ __VA_ARGS__, mq_end() })
-#define MQ_VALUES(...) ((const amqp_table_entry_t[]){ __VA_ARGS__, mq_end() }) /* "" as names  \
-                                                                                */
+#define MQ_TABLE(...) ((const amqp_table_entry_t[]){ __VA_ARGS__, mq_end() })
+#define MQ_VALUES(...)                                                                         \
+    ((const amqp_table_entry_t[]){ __VA_ARGS__, mq_end() }) /* "" as names                     \
+                                                             */
 
 amqp_table_entry_t mq_end(void);
 amqp_table_entry_t mq_text(const char *name, const char *value);  /* S */
