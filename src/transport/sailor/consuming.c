@@ -80,7 +80,7 @@ static void lose(struct kc_inbox *in, const struct kc_error *err)
         in->link = NULL;
     }
     in->lost_error = *err;
-    kc_delivery_clear(&in->parts);
+    kc_inbox_parts_clear(&in->parts);
     kc_seen_broke(in->seen);
     int pause = pause_ms(in->failures++);
     in->retry_at_ms = now + pause;
@@ -222,7 +222,7 @@ static void give_all(struct kc_inbox *in, struct kc_delivery *answers)
         in->answers_count--;
         pthread_mutex_unlock(&in->lock);
         give(in, d);
-        kc_delivery_free(d);
+        kc_inbox_delivery_free(d);
     }
     if (are_many)
         hold_back(in, 0);
@@ -251,7 +251,7 @@ static enum kc_seen_as match(struct kc_inbox *in, struct kc_delivery *d)
 
 static void take(struct kc_inbox *in)
 {
-    struct kc_delivery *d = kc_delivery_take(&in->parts);
+    struct kc_delivery *d = kc_inbox_parts_take(&in->parts);
     enum kc_seen_as as = match(in, d);
     if (as == KC_SEEN_NEVER) {
         in->conf.on_delivery(in->conf.arg, d);
@@ -259,18 +259,18 @@ static void take(struct kc_inbox *in)
     }
     if (as == KC_SEEN_ANSWERED)
         give(in, d);
-    kc_delivery_free(d);
+    kc_inbox_delivery_free(d);
 }
 
 static void refuse(struct kc_inbox *in)
 {
-    struct kc_delivery *d = kc_delivery_take(&in->parts);
+    struct kc_delivery *d = kc_inbox_parts_take(&in->parts);
     kc_log(KC_ERROR, "delivery_too_large", KC_S("queue", in->queue), KC_I("bytes", d->body_len),
            KC_I("limit", KC_DELIVERY_MAX_BYTES));
     d->generation = in->generation;
     d->answer = KC_ANSWER_REJECT;
     give(in, d);
-    kc_delivery_free(d);
+    kc_inbox_delivery_free(d);
 }
 
 static bool is_method(const amqp_frame_t *frame, amqp_method_number_t id)
@@ -291,7 +291,7 @@ static void take_frame(struct kc_inbox *in, const amqp_frame_t *frame)
     }
     if (frame->frame_type == AMQP_FRAME_METHOD && !is_method(frame, AMQP_BASIC_DELIVER_METHOD))
         return;
-    switch (kc_delivery_add(&in->parts, frame)) {
+    switch (kc_inbox_parts_add(&in->parts, frame)) {
     case KC_DELIVERY_WHOLE:
         take(in);
         break;

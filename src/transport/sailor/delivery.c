@@ -65,7 +65,7 @@ void kc_properties_free(struct kc_properties *p)
 
 /* --- a delivery --- */
 
-void kc_delivery_empty(struct kc_delivery *d)
+void kc_inbox_delivery_empty(struct kc_delivery *d)
 {
     free(d->body);
     kc_table_free(d->headers);
@@ -75,11 +75,11 @@ void kc_delivery_empty(struct kc_delivery *d)
     d->properties = NULL;
 }
 
-void kc_delivery_free(struct kc_delivery *d)
+void kc_inbox_delivery_free(struct kc_delivery *d)
 {
     if (!d)
         return;
-    kc_delivery_empty(d);
+    kc_inbox_delivery_empty(d);
     free(d);
 }
 
@@ -131,8 +131,8 @@ static enum kc_delivery_step add_body(struct kc_delivery_parts *parts, amqp_byte
     return step_of(parts);
 }
 
-enum kc_delivery_step kc_delivery_add(struct kc_delivery_parts *parts,
-                                      const amqp_frame_t *frame)
+enum kc_delivery_step kc_inbox_parts_add(struct kc_delivery_parts *parts,
+                                         const amqp_frame_t *frame)
 {
     switch (frame->frame_type) {
     case AMQP_FRAME_METHOD:
@@ -149,15 +149,15 @@ enum kc_delivery_step kc_delivery_add(struct kc_delivery_parts *parts,
     }
 }
 
-struct kc_delivery *kc_delivery_take(struct kc_delivery_parts *parts)
+struct kc_delivery *kc_inbox_parts_take(struct kc_delivery_parts *parts)
 {
     struct kc_delivery *d = parts->d;
     parts->d = NULL;
     return d;
 }
 
-void kc_delivery_clear(struct kc_delivery_parts *parts)
+void kc_inbox_parts_clear(struct kc_delivery_parts *parts)
 {
-    kc_delivery_free(parts->d);
+    kc_inbox_delivery_free(parts->d);
     *parts = (struct kc_delivery_parts){ 0 };
 }

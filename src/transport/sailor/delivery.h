@@ -23,13 +23,13 @@ struct kc_delivery_parts {
 };
 
 /* frame is basic.deliver, or a header or body frame of the channel. When it is whole the caller
- * takes parts->d, and kc_delivery_clear() makes ready for the next one. */
-enum kc_delivery_step kc_delivery_add(struct kc_delivery_parts *parts,
-                                      const amqp_frame_t *frame);
-struct kc_delivery *kc_delivery_take(struct kc_delivery_parts *parts);
-void kc_delivery_clear(struct kc_delivery_parts *parts);
+ * takes parts->d, and kc_inbox_parts_clear() makes ready for the next one. */
+enum kc_delivery_step kc_inbox_parts_add(struct kc_delivery_parts *parts,
+                                         const amqp_frame_t *frame);
+struct kc_delivery *kc_inbox_parts_take(struct kc_delivery_parts *parts);
+void kc_inbox_parts_clear(struct kc_delivery_parts *parts);
 
-void kc_delivery_empty(struct kc_delivery *d); /* frees what it points to */
-void kc_delivery_free(struct kc_delivery *d);  /* NULL is fine */
+void kc_inbox_delivery_empty(struct kc_delivery *d); /* frees what it points to */
+void kc_inbox_delivery_free(struct kc_delivery *d);  /* NULL is fine */
 
 #endif

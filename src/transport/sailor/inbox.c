@@ -39,9 +39,9 @@ static void inbox_free(struct kc_inbox *in)
     while (in->answers) {
         struct kc_delivery *d = in->answers;
         in->answers = d->behind;
-        kc_delivery_free(d);
+        kc_inbox_delivery_free(d);
     }
-    kc_delivery_clear(&in->parts);
+    kc_inbox_parts_clear(&in->parts);
     kc_seen_free(in->seen);
     pthread_cond_destroy(&in->changed);
     pthread_mutex_destroy(&in->lock);
@@ -111,7 +111,7 @@ bool kc_inbox_start(struct kc_inbox *in, struct kc_error *err)
 
 void kc_inbox_answer(struct kc_inbox *in, struct kc_delivery *d, bool is_accepted)
 {
-    kc_delivery_empty(d);
+    kc_inbox_delivery_empty(d);
     pthread_mutex_lock(&in->lock);
     d->answer = is_accepted ? KC_ANSWER_ACK : KC_ANSWER_REJECT;
     d->behind = NULL;
@@ -127,7 +127,7 @@ void kc_inbox_drop(struct kc_inbox *in, struct kc_delivery *d)
     pthread_mutex_lock(&in->lock);
     kc_seen_remove(in->seen, d);
     pthread_mutex_unlock(&in->lock);
-    kc_delivery_free(d);
+    kc_inbox_delivery_free(d);
 }
 
 void kc_inbox_cancel(struct kc_inbox *in)
