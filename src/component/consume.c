@@ -4,6 +4,7 @@
  * Threads    owner   process(): takes records, hands them out, waits for answers
  *            others  the transport's, answering: they settle and wake the owner
  * Queue      unanswered messages, maxInFlight; full: nothing is taken, the group is kept
+ * Samples    a step that is one reads another way altogether: sample.c
  * Batches    with batchSize > 1, or where the step wants it, a message collects records of one
  * partition, until it is full, old (batchTimeoutMs), or large */
 #include "component/entries.h"
@@ -14,6 +15,7 @@
 #include "base/sync.h"
 #include "component/choices.h"
 #include "component/consume_body.h"
+#include "component/sample.h"
 #include "kafka/consumer.h"
 
 #include <inttypes.h>
@@ -22,10 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAKE_MAX        1000
-#define WAIT_MS         100           /* how long a stop or a full window may stay unseen */
-#define LAG_MS          500           /* between two looks at the lag */
-#define BATCH_MAX_BYTES (1024 * 1024) /* of a message with many records */
+#define TAKE_MAX 1000
+#define WAIT_MS  100 /* how long a stop or a full window may stay unseen */
+#define LAG_MS   500 /* between two looks at the lag */
 
 struct consume_conf {
     char *topic;
@@ -150,6 +151,7 @@ struct consume {
     struct kc_credentials credentials;
     struct kc_consumer_listener listener;
     struct kc_consumer *consumer;
+    struct kc_sample *sample; /* in place of the consumer; NULL: none */
     struct kc_outlet *outlet;
     struct kc_ack ack;
     struct kc_positions positions; /* kc_data.positions */
@@ -192,7 +194,7 @@ static void hand_out(struct consume *self, const struct kc_fetched *first, int64
 
 static void flush(struct consume *self, struct batch *b)
 {
-    kc_buf_puts(&b->body, self->style == KC_BODY_EVENTS ? "]" : "]}");
+    kc_buf_puts(&b->body, kc_body_behind(self->style));
     hand_out(self, &b->first, b->last, b->records, kc_buf_peek(&b->body));
     kc_buf_clear(&b->body);
     b->records = 0;
@@ -222,19 +224,13 @@ static void collect(struct consume *self, const struct kc_fetched *r)
         b->due_ms = kc_now_ms() + self->conf.batch_timeout_ms;
         self->filling++;
     }
-    if (b->records)
-        kc_buf_puts(&b->body, ",");
-    else
-        kc_buf_puts(&b->body, self->style == KC_BODY_EVENTS ? "[" : "{\"messages\":[");
-    if (self->style == KC_BODY_EVENTS)
-        kc_body_write_event(self->writer, r, &b->body);
-    else
-        kc_body_write(self->writer, r, &b->body);
+    kc_buf_puts(&b->body, kc_body_before(self->style, b->records == 0));
+    kc_body_write_as(self->writer, self->style, r, &b->body);
     b->last = r->offset;
     b->records++;
     bool is_complete = r->again_tag ? r->offset >= r->again_last
                                     : b->records >= (uint32_t)self->conf.batch_size ||
-                                          b->body.len >= BATCH_MAX_BYTES;
+                                          b->body.len >= KC_BODY_BATCH_MAX_BYTES;
     if (is_complete)
         flush(self, b);
 }
@@ -438,11 +434,8 @@ static void say_what_is_left(struct consume *self)
     kc_outlet_error(self->outlet, &err, KC_NO_TEXT);
 }
 
-static void process(void *arg, struct kc_message *message, struct kc_outlet *outlet)
+static void consume(struct consume *self)
 {
-    (void)message;
-    struct consume *self = arg;
-    self->outlet = outlet;
     while (!is_finished(self))
         turn(self);
     int left_ms = kc_ms_until(atomic_load(&self->stop_by_ms), INT32_MAX);
@@ -455,6 +448,17 @@ static void process(void *arg, struct kc_message *message, struct kc_outlet *out
     kc_lags_put(self->lags, self, self->conf.group_id, self->conf.topic, NULL, 0);
     kc_consumer_close(self->consumer); /* here, since it belongs to this thread and commits */
     self->consumer = NULL;
+}
+
+static void process(void *arg, struct kc_message *message, struct kc_outlet *outlet)
+{
+    (void)message;
+    struct consume *self = arg;
+    self->outlet = outlet;
+    if (self->sample)
+        kc_sample_run(self->sample, outlet);
+    else
+        consume(self);
     kc_outlet_end(outlet);
 }
 
@@ -503,6 +507,7 @@ static void close_(void *arg)
     if (!self)
         return;
     kc_consumer_close(self->consumer);
+    kc_sample_close(self->sample);
     kc_body_writer_free(self->writer);
     kc_buf_deinit(&self->body);
     for (size_t i = 0; i < self->batch_count; i++)
@@ -514,6 +519,42 @@ static void close_(void *arg)
     pthread_cond_destroy(&self->answered);
     pthread_mutex_destroy(&self->lock);
     free(self);
+}
+
+static bool open_consumer(struct consume *self, const struct kc_step *step,
+                          const struct kc_start *start, struct kc_error *err)
+{
+    const struct kc_consumer_conf conf = {
+        .credentials = &self->credentials,
+        .topic = self->conf.topic,
+        .group_id = self->conf.group_id,
+        .group_instance_id = self->conf.group_instance_id,
+        .start = step->from_start ? (struct kc_start){ KC_START_EARLIEST, 0 } : *start,
+        .from = step->from,
+        .isolation = kc_isolations[self->conf.isolation].name,
+        .session_timeout_ms = self->conf.session_timeout_ms,
+        .until_end = step->until_end,
+        .listener = &self->listener,
+    };
+    return kc_consumer_open(&self->consumer, &conf, err);
+}
+
+static bool open_sample(struct consume *self, const struct kc_step *step,
+                        const struct kc_start *start, struct kc_error *err)
+{
+    const struct kc_sample_conf conf = {
+        .credentials = &self->credentials,
+        .topic = self->conf.topic,
+        .start = *start,
+        .isolation = kc_isolations[self->conf.isolation].name,
+        .writer = self->writer,
+        .style = self->style,
+        .batch_size = self->conf.batch_size,
+        .count_max = step->count_max,
+        .wait_ms = step->sample_ms,
+        .tally = self->tally,
+    };
+    return kc_sample_open(&self->sample, &conf, err);
 }
 
 static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
@@ -539,19 +580,7 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
         goto fail;
     self->writer = kc_body_writer_new((enum kc_encoding)self->conf.key_encoding,
                                       (enum kc_encoding)self->conf.value_encoding);
-    const struct kc_consumer_conf conf = {
-        .credentials = &self->credentials,
-        .topic = self->conf.topic,
-        .group_id = self->conf.group_id,
-        .group_instance_id = self->conf.group_instance_id,
-        .start = start,
-        .from = step->from,
-        .isolation = kc_isolations[self->conf.isolation].name,
-        .session_timeout_ms = self->conf.session_timeout_ms,
-        .until_end = step->until_end,
-        .listener = &self->listener,
-    };
-    if (!kc_consumer_open(&self->consumer, &conf, err))
+    if (!(step->is_sample ? open_sample : open_consumer)(self, step, &start, err))
         goto fail;
     *out = self;
     return true;
@@ -570,6 +599,8 @@ static void stop(void *arg, int drain_ms)
     pthread_mutex_lock(&self->lock);
     pthread_cond_signal(&self->answered);
     pthread_mutex_unlock(&self->lock);
+    if (self->sample)
+        kc_sample_stop(self->sample, drain_ms);
 }
 
 const struct kc_entry kc_consume = {

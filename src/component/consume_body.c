@@ -377,3 +377,26 @@ void kc_body_write_event(struct kc_body_writer *w, const struct kc_fetched *r,
     if (!kc_json_finish(w->json, out))
         abort(); /* every text was checked: this cannot be */
 }
+
+/* --- as a message has it --- */
+
+void kc_body_write_as(struct kc_body_writer *w, enum kc_body_style style,
+                      const struct kc_fetched *r, struct kc_buf *out)
+{
+    if (style == KC_BODY_EVENTS)
+        kc_body_write_event(w, r, out);
+    else
+        kc_body_write(w, r, out);
+}
+
+const char *kc_body_before(enum kc_body_style style, bool is_first)
+{
+    if (!is_first)
+        return ",";
+    return style == KC_BODY_EVENTS ? "[" : "{\"messages\":[";
+}
+
+const char *kc_body_behind(enum kc_body_style style)
+{
+    return style == KC_BODY_EVENTS ? "]" : "]}";
+}

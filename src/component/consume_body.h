@@ -31,7 +31,17 @@ void kc_body_write(struct kc_body_writer *w, const struct kc_fetched *r, struct 
 void kc_body_write_event(struct kc_body_writer *w, const struct kc_fetched *r,
                          struct kc_buf *out);
 
-#define KC_EVENT_TYPE "kafka-component.record.v1"
+/* Appends it in the step's style. */
+void kc_body_write_as(struct kc_body_writer *w, enum kc_body_style style,
+                      const struct kc_fetched *r, struct kc_buf *out);
+
+/* What stands before a record, the first or another one, and behind the last of them, where a
+ * message has many. Beyond so many bytes no more are put into one. */
+const char *kc_body_before(enum kc_body_style style, bool is_first);
+const char *kc_body_behind(enum kc_body_style style);
+#define KC_BODY_BATCH_MAX_BYTES (1024 * 1024)
+
+#define KC_EVENT_TYPE           "kafka-component.record.v1"
 
 extern const struct kc_member kc_consume_out[];
 

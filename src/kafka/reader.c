@@ -16,9 +16,9 @@
 
 #define READER_KBYTES  "4096"  /* fetched ahead */
 #define READER_RECORDS "10000" /* the same; librdkafka counts the bytes of values only */
-#define FIRST_TRY_MS  1000   /* enough for most; then what went wrong is looked at */
-#define REACH_TRY_MS  4000
-#define FRESH_MS      10000 /* how long a new partition may stay unseen */
+#define FIRST_TRY_MS   1000    /* enough for most; then what went wrong is looked at */
+#define REACH_TRY_MS   4000
+#define FRESH_MS       10000 /* how long a new partition may stay unseen */
 
 /* --- life --- */
 
@@ -280,6 +280,30 @@ bool kc_reader_begin(struct kc_reader *r, const char *topic, const struct kc_sta
     ok = ok && go_to(r, topic, list, err);
     if (ok)
         r->looked_ms = kc_now_ms();
+    rd_kafka_topic_partition_list_destroy(list);
+    return ok;
+}
+
+static void put_offsets(const rd_kafka_topic_partition_list_t *list, struct kc_positions *out)
+{
+    for (int i = 0; i < list->cnt; i++)
+        kc_positions_put(out, list->elems[i].partition, list->elems[i].offset);
+}
+
+bool kc_reader_bounds(struct kc_reader *r, const char *topic, struct kc_positions *begins,
+                      struct kc_positions *ends, int64_t deadline_ms, struct kc_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = ask(r, topic, deadline_ms, err);
+    if (!list)
+        return false;
+    bool ok = kc_begins_query(r->rk, list, kc_ms_until(deadline_ms, REACH_TRY_MS), err);
+    if (ok)
+        put_offsets(list, begins);
+    ok = ok && kc_ends_query(r->rk, list, kc_ms_until(deadline_ms, REACH_TRY_MS), err);
+    if (ok)
+        put_offsets(list, ends);
+    else
+        kc_reader_explain(r, err);
     rd_kafka_topic_partition_list_destroy(list);
     return ok;
 }

@@ -46,6 +46,12 @@ bool kc_reader_seek(struct kc_reader *r, const char *topic,
                     const struct kc_positions *positions, int64_t deadline_ms,
                     struct kc_error *err) KC_MUST_CHECK;
 
+/* Where the topic's partitions begin and end now, for whoever seeks from there. Both are added
+ * to, and the caller's to free. With read_committed an open transaction is the end. */
+bool kc_reader_bounds(struct kc_reader *r, const char *topic, struct kc_positions *begins,
+                      struct kc_positions *ends, int64_t deadline_ms,
+                      struct kc_error *err) KC_MUST_CHECK;
+
 /* Whether kc_reader_seek() would have nothing to do but look for new partitions now and then.
  */
 bool kc_reader_is_at(const struct kc_reader *r, const char *topic,

@@ -164,6 +164,26 @@ static void latest_is_what_comes_after_the_join(void **state)
     assert_true(mock_handed(s, 0).offset >= 5);
 }
 
+static void a_step_may_begin_at_the_start_whatever_start_from_says(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 2);
+    write_numbers(m, 2, 0, 6);
+    const struct mock_ends run = { .until_end = true, .from_start = true };
+    struct mock_step *s = mock_consume(m, run, "{" SETTINGS ", 'startFrom': 'latest'}");
+    mock_accept_until(s, 6);
+    mock_wait_end(s, MOCK_WAIT_MS);
+    assert_in_order(s, 6);
+    assert_int_equal(committed(m, 0), 3);
+    mock_close(s);
+    write_numbers(m, 2, 6, 2); /* the next run goes on where the group is */
+    s = mock_consume(m, run, "{" SETTINGS ", 'startFrom': '2026-01-31T12:00:00Z'}");
+    mock_accept_until(s, 2);
+    mock_wait_end(s, MOCK_WAIT_MS);
+    assert_int_equal(mock_handed_count(s), 2);
+    assert_int_equal(mock_handed(s, 0).offset, 3);
+}
+
 static void committed_offsets_come_before_start_from(void **state)
 {
     (void)state;
@@ -439,6 +459,7 @@ int main(void)
         TEST(batches_are_full_or_due),
         TEST(an_offset_is_where_a_new_group_begins),
         TEST(latest_is_what_comes_after_the_join),
+        TEST(a_step_may_begin_at_the_start_whatever_start_from_says),
         TEST(committed_offsets_come_before_start_from),
         TEST(nothing_is_committed_before_its_answer),
         TEST(what_was_accepted_without_a_gap_is_committed),

@@ -74,7 +74,18 @@ struct mock *mock_start(const char *topic, int partitions)
     rd_kafka_mock_start_request_tracking(m->cluster);
     if (rd_kafka_mock_topic_create(m->cluster, topic, partitions, 1))
         fail_test("the mock has no topic '%s'", topic);
-    m->witness = witness_open(rd_kafka_mock_cluster_bootstraps(m->cluster));
+    m->brokers = rd_kafka_mock_cluster_bootstraps(m->cluster);
+    m->witness = witness_open(m->brokers);
+    running = m;
+    return m;
+}
+
+struct mock *mock_on(const char *brokers, struct witness *witness)
+{
+    struct mock *m = calloc(1, sizeof(*m));
+    assert_non_null(m);
+    m->brokers = brokers;
+    m->witness = witness;
     running = m;
     return m;
 }
@@ -90,9 +101,11 @@ int mock_free_all(void **state)
         next = s->next; /* closing takes it out of the list */
         mock_close(s);
     }
-    witness_close(m->witness);
-    rd_kafka_mock_cluster_destroy(m->cluster);
-    rd_kafka_destroy(m->rk);
+    if (m->cluster) {
+        witness_close(m->witness);
+        rd_kafka_mock_cluster_destroy(m->cluster);
+        rd_kafka_destroy(m->rk);
+    }
     free(m);
     return 0;
 }
@@ -301,7 +314,7 @@ static struct mock_step *open_step(struct mock *m, const struct kc_entry *entry,
     s->config = doc("%s", settings);
     s->credentials = doc("{'brokers': '%s', 'mechanism': 'none', "
                          "'securityProtocol': 'PLAINTEXT'}",
-                         rd_kafka_mock_cluster_bootstraps(m->cluster));
+                         m->brokers);
     step.config = s->config;
     step.credentials = s->credentials;
     step.tally = &s->tally;

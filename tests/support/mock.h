@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* mock.h - librdkafka's mock cluster, an entry point that works on it, and a record of all that
- * it says.
+/* mock.h - librdkafka's mock cluster, or another, an entry point that works on it, and a record
+ * of all that it says.
  *
  * Settings are JSON with single quotes. Whatever does not happen before a deadline fails the
  * running test; mock_free_all() as its teardown then ends what is left. Tests call from one
@@ -25,12 +25,16 @@
 enum mock_request {
     MOCK_PRODUCE = 0,
     MOCK_FETCH = 1,
+    MOCK_OFFSET_COMMIT = 8,
+    MOCK_OFFSET_FETCH = 9,
+    MOCK_FIND_COORDINATOR = 10,
     MOCK_JOIN_GROUP = 11
 };
 
 struct mock {
     rd_kafka_mock_cluster_t *cluster;
     struct witness *witness;
+    const char *brokers;
     /* private */
     rd_kafka_t *rk;
     struct mock_step *steps;
@@ -38,6 +42,10 @@ struct mock {
 
 /* One broker with this topic. It belongs to the test until mock_free_all(). */
 struct mock *mock_start(const char *topic, int partitions);
+
+/* Entry points work on these brokers instead, which live until mock_free_all(). There is no
+ * cluster of ours then, and the witness is a loan. */
+struct mock *mock_on(const char *brokers, struct witness *witness);
 int mock_free_all(void **state); /* a test's teardown */
 
 /* The next requests of this kind are answered with these errors, one each. */
