@@ -53,6 +53,14 @@ const struct kc_command kc_commands[] = {
       "  kafka-component models topics --credentials kafka.json\n"
       "  kafka-component models partitions --credentials kafka.json --set topic=cars\n",
       kc_command_models },
+    { "sailor", "", "Run a step of an elastic.io flow over RabbitMQ",
+      "Takes all that it is told from the environment (ELASTICIO_FLOW_ID and so on), its "
+      "settings from the\n"
+      "platform's API and its messages from a queue. The log is on stdout. Ends with 0 after "
+      "SIGTERM, once\n"
+      "what it had begun is finished, else with 1. docs/sailor.md has the whole of it.",
+      "  ELASTICIO_AMQP_URI=amqp://... ELASTICIO_FUNCTION=produce ... kafka-component sailor\n",
+      kc_command_sailor },
     { "service", "verifyCredentials|getMetaModel|selectModel",
       "Answer a one-shot call of the elastic.io platform",
       "Takes what it is asked from the environment (ELASTICIO_CFG and so on) and posts the "

@@ -22,6 +22,7 @@ int kc_command_run(const struct kc_options *o);
 int kc_command_serve(const struct kc_options *o);
 int kc_command_verify(const struct kc_options *o);
 int kc_command_models(const struct kc_options *o);
+int kc_command_sailor(const struct kc_options *o);
 int kc_command_service(const struct kc_options *o);
 int kc_command_probe(const struct kc_options *o);
 int kc_command_describe(const struct kc_options *o);

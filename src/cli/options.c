@@ -55,8 +55,9 @@ const struct kc_option kc_options_table[] = {
               "on stdin" },
     [MAX_BODY] = { "--max-body", "BYTES", NULL, "run serve",
                    "Longest line on stdin, or body of a request (default 33554432)" },
-    [DRAIN_MS] = { "--drain-ms", "MS", NULL, "run serve",
-                   "How long SIGTERM waits for what is on the way (default 8000)" },
+    [DRAIN_MS] = { "--drain-ms", "MS", NULL, "run serve sailor",
+                   "How long SIGTERM waits for what is on the way (default 8000; sailor "
+                   "25000)" },
     [LOG_LEVEL] = { "--log-level", "LEVEL", "error warn info debug trace", NULL,
                     "error, warn, info (default), debug or trace" },
     [SCHEMA] = { "--schema", "NAME",
@@ -246,6 +247,7 @@ static bool take_value(struct kc_options *o, enum option option, const char *val
     case MAX_BODY:
         return number(err, name, value, 1024, 1 << 30, &o->max_body);
     case DRAIN_MS:
+        o->has_drain_ms = true;
         return number(err, name, value, 1, 3600000, &o->drain_ms);
     case UNTIL:
         o->until_end = strcmp(value, "end") == 0;

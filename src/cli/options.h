@@ -28,6 +28,7 @@ struct kc_options {
     bool until_end;
     int64_t count;
     int64_t max_body;
+    bool has_drain_ms;
     int64_t drain_ms;
     const char *schema;
     bool markdown;
