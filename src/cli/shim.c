@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHELL "/bin/sh"
+#define SHELL     "/bin/dash" /* /bin/sh is us, in the image */
+#define WORDS_MAX 15
 
 static bool is_named(const char *path, const char *name)
 {
@@ -60,9 +61,37 @@ static bool as_npm(struct kc_shim *s, char **argv, struct kc_error *err)
     return false;
 }
 
-/* The shell finds us again, under the name that its command line has. */
-static bool as_shell(char **argv, struct kc_error *err)
+static bool read_words(struct kc_shim *s, int argc, char **argv, struct kc_error *err);
+
+/* Words that mean to a shell what they say, into s; 0: there are none such. */
+static int split(struct kc_shim *s, const char *line)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./:,@%+= ";
+    int count = 0;
+    if (strlen(line) >= sizeof(s->line) || line[strspn(line, plain)])
+        return 0;
+    snprintf(s->line, sizeof(s->line), "%s", line);
+    for (char *word = s->line; *(word += strspn(word, " "));) {
+        if (count == WORDS_MAX)
+            return 0;
+        s->words[count++] = word;
+        word += strcspn(word, " ");
+        if (*word)
+            *word++ = '\0';
+    }
+    s->words[count] = NULL;
+    return count;
+}
+
+/* argv begins with sh. */
+static bool as_shell(struct kc_shim *s, char **argv, struct kc_error *err)
+{
+    bool has_line = argv[1] && strcmp(argv[1], "-c") == 0 && argv[2] && !argv[3];
+    int count = has_line ? split(s, argv[2]) : 0;
+    if (count > 0 && (is_named(s->words[0], "node") || is_named(s->words[0], "npm") ||
+                      is_named(s->words[0], "kafka-component")))
+        return read_words(s, count, s->words, err);
     execv(SHELL, argv);
     kc_error_set(err, KC_CONFIG, errno, "%s: %s", SHELL, strerror(errno));
     return false;
@@ -97,7 +126,7 @@ static bool as_ourselves(struct kc_shim *s, char **argv, struct kc_error *err)
     if (is_named(argv[0], "npm"))
         return as_npm(s, argv, err);
     if (is_named(argv[0], "sh") && argv[1] && strcmp(argv[1], "-c") == 0)
-        return as_shell(argv, err);
+        return as_shell(s, argv, err);
     if (is_script(s, argv))
         return true;
     if (is_method(argv[0]))
@@ -109,9 +138,10 @@ static bool as_ourselves(struct kc_shim *s, char **argv, struct kc_error *err)
     return true;
 }
 
-bool kc_shim_read(struct kc_shim *s, int argc, char **argv, struct kc_error *err)
+static bool read_words(struct kc_shim *s, int argc, char **argv, struct kc_error *err)
 {
-    *s = (struct kc_shim){ .argc = argc, .argv = argv };
+    s->argc = argc;
+    s->argv = argv;
     if (argc > 0 && is_named(argv[0], "node"))
         return as_node(s, argv, err);
     if (argc > 0 && is_named(argv[0], "npm"))
@@ -119,4 +149,12 @@ bool kc_shim_read(struct kc_shim *s, int argc, char **argv, struct kc_error *err
     if (argc > 1)
         return as_ourselves(s, argv + 1, err);
     return argc == 0 || !has_variables_of_the_platform() || means(s, "sailor", NULL);
+}
+
+bool kc_shim_read(struct kc_shim *s, int argc, char **argv, struct kc_error *err)
+{
+    *s = (struct kc_shim){ .argc = 0 };
+    if (argc > 0 && is_named(argv[0], "sh"))
+        return as_shell(s, argv, err);
+    return read_words(s, argc, argv, err);
 }

@@ -115,6 +115,41 @@ static void a_method_alone_is_one_where_its_result_is_wanted(void **state)
     assert_means("kafka-component unknownMethod", "unknownMethod");
 }
 
+static void a_plain_line_of_shell_is_what_it_starts(void **state)
+{
+    (void)state;
+    struct kc_error err = { 0 };
+    static const struct {
+        const char *line, *means;
+    } cases[] = {
+        { "node ./node_modules/elasticio-sailor-nodejs/run.js", "sailor" },
+        { " npm  start ", "sailor" },
+        { "/usr/local/bin/node runService.js getMetaModel", "service getMetaModel" },
+        { "kafka-component step --log-level=debug", "sailor --log-level=debug" },
+        { "kafka-component serve --listen 0.0.0.0:1", "serve --listen 0.0.0.0:1" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        for (size_t after = 0; after < 2; after++) {
+            char line[512], *argv[] = { (char[]){ "kafka-component" }, (char[]){ "/bin/sh" },
+                                        (char[]){ "-c" }, line, NULL };
+            struct kc_shim shim;
+            snprintf(line, sizeof(line), "%s", cases[i].line);
+            assert_true(kc_shim_read(&shim, after ? 4 : 3, after ? argv : argv + 1, &err));
+            char meaning[512] = "";
+            for (int n = 1, len = 0; n < shim.argc; n++)
+                len += snprintf(meaning + len, sizeof(meaning) - (size_t)len, "%s%s",
+                                n > 1 ? " " : "", shim.argv[n]);
+            assert_string_equal(meaning, cases[i].means);
+            assert_null(shim.argv[shim.argc]);
+        }
+    }
+    char refused[] = "node index.js";
+    char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, refused, NULL };
+    struct kc_shim shim;
+    assert_false(kc_shim_read(&shim, 3, argv, &err));
+    assert_error(&err, KC_CONFIG, "and not 'index.js'");
+}
+
 static void everything_else_stays_as_it_is(void **state)
 {
     (void)state;
@@ -151,6 +186,7 @@ int main(void)
                                forget_the_platform),
         cmocka_unit_test_setup(a_method_alone_is_one_where_its_result_is_wanted,
                                forget_the_platform),
+        cmocka_unit_test_setup(a_plain_line_of_shell_is_what_it_starts, forget_the_platform),
         cmocka_unit_test_setup(everything_else_stays_as_it_is, forget_the_platform),
         cmocka_unit_test_setup(node_and_npm_do_nothing_else, forget_the_platform),
     };

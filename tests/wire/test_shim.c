@@ -6,6 +6,7 @@
 #include "support/stub.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,7 +36,7 @@ static const char *in_folder(const char *name)
     return path;
 }
 
-static const char *const names[] = { "kafka-component", "node", "npm", NULL };
+static const char *const names[] = { "kafka-component", "node", "npm", "sh", NULL };
 
 static int make_names(void **state)
 {
@@ -131,9 +132,44 @@ static void every_way_to_start_a_step_starts_one(void **state)
 static void a_shell_starts_a_step(void **state)
 {
     (void)state;
-    is_a_step(ARGS("/bin/sh", "-c", "node " SAILOR "run.js"));
-    is_a_step(ARGS("/bin/sh", "-c", "npm start"));
-    is_a_step(ARGS("/bin/sh", "-c", "cd / && exec kafka-component step"));
+    is_a_step(ARGS("sh", "-c", "node " SAILOR "run.js"));
+    is_a_step(ARGS("sh", "-c", "npm start"));
+    is_a_step(ARGS("sh", "-c", "cd / && exec kafka-component step"));
+    is_a_step(ARGS("sh", "-c", "node '" SAILOR "run.js'; exit $?"));
+    is_a_step(ARGS("/bin/dash", "-c", "node " SAILOR "run.js"));
+}
+
+/* A shell that waits for its child keeps SIGTERM to itself. */
+static void what_a_plain_line_starts_hears_signals_itself(void **state)
+{
+    (void)state;
+    struct process *p =
+        process_start(ARGS("sh", "-c", "kafka-component serve --listen 127.0.0.1:0"), NULL);
+    process_expect_stderr(p, "listening", WAIT_MS);
+    process_signal(p, SIGTERM);
+    struct process_end end = process_wait(p, WAIT_MS);
+    assert_int_equal(end.signal, 0);
+    assert_int_equal(end.exit_code, 0);
+    process_free(p);
+}
+
+/* Also a shell of ours is one. */
+static void any_other_line_is_a_shells(void **state)
+{
+    (void)state;
+    struct run run = run_process(ARGS("sh", "-c", "for i in 1 2; do echo $i; done; exit 3"),
+                                 NULL, "", WAIT_MS);
+    assert_exit(&run, 3);
+    assert_string_equal(run.out, "1\n2\n");
+    run_free(&run);
+    run = run_process(ARGS("sh"), NULL, "echo read\n", WAIT_MS);
+    assert_exit(&run, 0);
+    assert_string_equal(run.out, "read\n");
+    run_free(&run);
+    run = run_process(ARGS("sh", "-c", "echo nothing special"), NULL, "", WAIT_MS);
+    assert_exit(&run, 0);
+    assert_string_equal(run.out, "nothing special\n");
+    run_free(&run);
 }
 
 static void the_platforms_command_may_follow_our_entry_point(void **state)
@@ -153,8 +189,7 @@ static void every_way_to_start_a_call_starts_one(void **state)
     (void)state;
     is_a_call(ARGS("node", SAILOR "runService.js", "verifyCredentials"), NOTHING_GIVEN);
     is_a_call(ARGS("node", SAILOR "runService.js", "selectModel", "a", "b"), NOTHING_GIVEN);
-    is_a_call(ARGS("/bin/sh", "-c", "node " SAILOR "runService.js getMetaModel"),
-              NOTHING_GIVEN);
+    is_a_call(ARGS("sh", "-c", "node " SAILOR "runService.js getMetaModel"), NOTHING_GIVEN);
     is_a_call(ARGS("kafka-component", "service", "verifyCredentials"), NOTHING_GIVEN);
     is_a_call(ARGS("kafka-component", "node", SAILOR "runService.js", "verifyCredentials"),
               NOTHING_GIVEN);
@@ -177,7 +212,7 @@ static void other_scripts_are_refused_with_a_sentence(void **state)
     is_refused(ARGS("node", "index.js"), "there is no Node.js here");
     is_refused(ARGS("node"), "there is no Node.js here");
     is_refused(ARGS("npm", "install"), "only 'npm start'");
-    is_refused(ARGS("/bin/sh", "-c", "node -e 1"), "and not '-e'");
+    is_refused(ARGS("sh", "-c", "node -e 1"), "and not '-e'");
 }
 
 static void without_the_platform_the_program_is_what_it_is(void **state)
@@ -307,6 +342,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(every_way_to_start_a_step_starts_one, tidy),
         cmocka_unit_test_teardown(a_shell_starts_a_step, tidy),
+        cmocka_unit_test_teardown(what_a_plain_line_starts_hears_signals_itself, tidy),
+        cmocka_unit_test_teardown(any_other_line_is_a_shells, tidy),
         cmocka_unit_test_teardown(the_platforms_command_may_follow_our_entry_point, tidy),
         cmocka_unit_test_teardown(every_way_to_start_a_call_starts_one, tidy),
         cmocka_unit_test_teardown(the_method_is_the_first_argument, tidy),
