@@ -33,15 +33,19 @@ static void free_publishing(struct kc_publishing *publishing)
 void kc_publisher_answer(struct kc_publisher *p, struct kc_publishing *publishing,
                          bool is_confirmed, enum kc_code code, const char *reason)
 {
-    struct kc_error err = { 0 };
-    struct kc_text id = kc_table_get_text(publishing->headers, "messageId");
-    if (!is_confirmed)
-        kc_error_set(&err, code, 0, "Failed on publishing %.*s message to MQ: %s", (int)id.len,
-                     id.p ? id.p : "", reason);
     p->answered_count++;
     p->answered_bytes += publishing->body_len;
-    if (publishing->done)
-        publishing->done(publishing->arg, is_confirmed, is_confirmed ? NULL : &err);
+    if (is_confirmed) {
+        if (publishing->done)
+            publishing->done(publishing->arg, true, NULL);
+    } else {
+        struct kc_error err = { 0 };
+        struct kc_text id = kc_table_get_text(publishing->headers, "messageId");
+        kc_error_set(&err, code, 0, "Failed on publishing %.*s message to MQ: %s", (int)id.len,
+                     id.p ? id.p : "", reason);
+        if (publishing->done)
+            publishing->done(publishing->arg, false, &err);
+    }
     free_publishing(publishing);
 }
 
