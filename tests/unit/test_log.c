@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
+#include "platform/log_fields.h"
 
 #include "unit/unit.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -15,7 +17,8 @@ struct sink {
 static int setup(void **state)
 {
     struct sink *s = kc_new0(struct sink);
-    if (pipe(s->pipe) != 0)
+    /* the longest line has to fit: nobody reads while it is written */
+    if (pipe(s->pipe) != 0 || fcntl(s->pipe[1], F_SETPIPE_SZ, 1 << 18) < 0)
         return -1;
     kc_log_init(KC_DEBUG, s->pipe[1]);
     *state = s;
@@ -26,6 +29,8 @@ static int teardown(void **state)
 {
     struct sink *s = *state;
     kc_log_set_wiper(NULL);
+    kc_log_set_platform(NULL);
+    kc_log_set_context(NULL);
     kc_log_init(KC_INFO, STDERR_FILENO);
     close(s->pipe[0]);
     close(s->pipe[1]);
@@ -53,7 +58,7 @@ static void read_text(struct sink *s, char *out, size_t size)
 /* The only line, as a JSON object. */
 static json_t *read_line(struct sink *s)
 {
-    static char text[70000];
+    static char text[140000];
     read_text(s, text, sizeof(text));
     assert_null(strchr(text, '\n'));
     for (const char *p = text; *p; p++) {
@@ -157,9 +162,177 @@ static void levels_are_known_by_name(void **state)
     assert_int_equal(level, KC_WARN);
     assert_true(kc_log_level_parse(KC_LIT("TRACE"), &level));
     assert_int_equal(level, KC_TRACE);
+    assert_true(kc_log_level_parse(KC_LIT("fatal"), &level));
+    assert_int_equal(level, KC_FATAL);
     assert_false(kc_log_level_parse(KC_LIT("loud"), &level));
     assert_false(kc_log_level_parse(KC_LIT(""), &level));
     assert_false(kc_log_level_parse(KC_LIT("warning"), &level));
+}
+
+static void levels_are_known_by_bunyan_s_number(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *number;
+        enum kc_level level;
+    } cases[] = {
+        { "10", KC_TRACE }, { "11", KC_DEBUG }, { "20", KC_DEBUG }, { "30", KC_INFO },
+        { "35", KC_WARN },  { "50", KC_ERROR }, { "51", KC_FATAL }, { "60", KC_FATAL }
+    };
+    enum kc_level level;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_true(kc_log_level_parse(kc_text(cases[i].number), &level));
+        assert_int_equal(level, cases[i].level);
+    }
+    static const char *const wrong[] = { "9", "61", "0", "-30", "3x" };
+    for (size_t i = 0; i < 5; i++)
+        assert_false(kc_log_level_parse(kc_text(wrong[i]), &level));
+}
+
+static void the_end_of_a_step_is_fatal(void **state)
+{
+    kc_log_init(KC_FATAL, ((struct sink *)*state)->pipe[1]);
+    kc_log(KC_ERROR, "unseen");
+    kc_log(KC_FATAL, "over");
+    kc_log_init(KC_DEBUG, ((struct sink *)*state)->pipe[1]);
+    json_t *line = read_line(*state);
+    assert_string_equal(member(line, "msg"), "over");
+    assert_int_equal(json_integer_value(json_object_get(line, "level")), 60);
+    json_decref(line);
+}
+
+/* --- for elastic.io's platform --- */
+
+static const struct kc_log_context about = { { "t\"1", 3 }, { "m1", 2 }, { NULL, 0 } };
+
+static void a_line_for_the_platform_says_whose_it_is(void **state)
+{
+    char flow[] = "flow\n1";
+    kc_log_set_platform((struct kc_log_field[]){
+        KC_S("ELASTICIO_FLOW_ID", flow), KC_S("tag", "flow1"), { 0 } });
+    flow[0] = 'x'; /* it is copied */
+    kc_log(KC_INFO, "ready", KC_I("n", 1));
+    json_t *line = read_line(*state);
+    assert_string_equal(member(line, "name"), "sailor");
+    assert_string_equal(member(line, "ELASTICIO_FLOW_ID"), "flow\n1");
+    assert_string_equal(member(line, "tag"), "flow1");
+    assert_int_equal(json_integer_value(json_object_get(line, "n")), 1);
+    assert_null(json_object_get(line, "messageId"));
+    assert_true(strlen(member(line, "hostname")) > 0);
+    json_decref(line);
+}
+
+static void a_line_about_a_message_is_the_component_s(void **state)
+{
+    kc_log_set_platform((struct kc_log_field[]){ { 0 } });
+    kc_log_set_context(&about);
+    kc_log(KC_INFO, "handled");
+    json_t *line = read_line(*state);
+    assert_string_equal(member(line, "name"), "component");
+    assert_string_equal(member(line, "threadId"), "t\"1");
+    assert_string_equal(member(line, "messageId"), "m1");
+    assert_null(json_object_get(line, "parentMessageId"));
+    json_decref(line);
+    kc_log_set_context(NULL);
+    kc_log(KC_INFO, "idle");
+    line = read_line(*state);
+    assert_string_equal(member(line, "name"), "sailor");
+    assert_null(json_object_get(line, "threadId"));
+    json_decref(line);
+}
+
+static void without_the_platform_a_line_about_a_message_keeps_its_name(void **state)
+{
+    kc_log_set_context(&about);
+    kc_log(KC_INFO, "handled");
+    json_t *line = read_line(*state);
+    assert_string_equal(member(line, "name"), "kafka-component");
+    assert_string_equal(member(line, "messageId"), "m1");
+    json_decref(line);
+}
+
+static void *log_once(void *arg)
+{
+    kc_log(KC_INFO, "elsewhere");
+    return arg;
+}
+
+static void another_thread_s_lines_are_about_something_else(void **state)
+{
+    pthread_t thread;
+    kc_log_set_platform((struct kc_log_field[]){ { 0 } });
+    kc_log_set_context(&about);
+    pthread_create(&thread, NULL, log_once, NULL);
+    pthread_join(thread, NULL);
+    kc_log_set_context(NULL);
+    json_t *line = read_line(*state);
+    assert_string_equal(member(line, "name"), "sailor");
+    assert_null(json_object_get(line, "messageId"));
+    json_decref(line);
+}
+
+static void an_error_is_an_object_for_the_platform(void **state)
+{
+    struct kc_error err = { 0 };
+    kc_error_set(&err, KC_TIMEOUT, 0, "no \"answer\"");
+    kc_log_set_platform((struct kc_log_field[]){ { 0 } });
+    kc_log(KC_FATAL, "failed", KC_E(&err), KC_I("attempt", 3));
+    json_t *line = read_line(*state);
+    json_t *object = json_object_get(line, "err");
+    assert_int_equal(json_object_size(object), 3);
+    assert_string_equal(member(object, "message"), "no \"answer\"");
+    assert_string_equal(member(object, "name"), "TransientError");
+    assert_string_equal(member(object, "stack"), "TransientError: no \"answer\"");
+    assert_null(json_object_get(line, "error"));
+    assert_int_equal(json_integer_value(json_object_get(line, "attempt")), 3);
+    json_decref(line);
+}
+
+static void long_members_leave_room_for_the_line_s_own(void **state)
+{
+    char *text = repeated("\"", 4096);
+    struct kc_log_field members[18] = { { 0 } };
+    static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h", "i",
+                                         "j", "k", "l", "m", "n", "o", "p", "q" };
+    for (size_t i = 0; i < 17; i++)
+        members[i] = KC_S(names[i], text);
+    kc_log_set_platform(members);
+    kc_log_set_context(&(struct kc_log_context){ kc_text(text), kc_text(text), kc_text(text) });
+    kc_log(KC_INFO, "full", KC_S("A", text), KC_S("B", text), KC_S("C", text), KC_S("D", text),
+           KC_S("E", text), KC_S("F", text), KC_S("G", text));
+    kc_log_set_context(NULL);
+    kc_log_set_platform(NULL);
+    json_t *line = read_line(*state);
+    assert_int_equal(strlen(member(line, "q")), KC_LOG_MEMBER_MAX);
+    assert_int_equal(strlen(member(line, "messageId")), KC_LOG_MEMBER_MAX);
+    assert_int_equal(strlen(member(line, "G")), 4096);
+    json_decref(line);
+    free(text);
+}
+
+static void what_the_environment_says_of_a_step_is_in_its_lines(void **state)
+{
+    setenv("ELASTICIO_FLOW_ID", "flow1", 1);
+    setenv("ELASTICIO_TENANT_ID", "tenant1", 1);
+    setenv("ELASTICIO_COMP_NAME", "", 1);
+    unsetenv("ELASTICIO_EXEC_ID");
+    setenv("ELASTICIO_API_KEY", "sesame", 1);
+    kc_log_fields_set();
+    kc_log(KC_INFO, "ready");
+    json_t *line = read_line(*state);
+    assert_string_equal(member(line, "ELASTICIO_FLOW_ID"), "flow1");
+    assert_string_equal(member(line, "ELASTICIO_TENANT_ID"), "tenant1");
+    assert_string_equal(member(line, "tag"), "flow1");
+    assert_null(json_object_get(line, "ELASTICIO_COMP_NAME"));
+    assert_null(json_object_get(line, "ELASTICIO_EXEC_ID"));
+    assert_null(json_object_get(line, "ELASTICIO_API_KEY"));
+    json_decref(line);
+    unsetenv("ELASTICIO_FLOW_ID");
+    kc_log_fields_set();
+    kc_log(KC_INFO, "ready");
+    line = read_line(*state);
+    assert_null(json_object_get(line, "tag"));
+    json_decref(line);
 }
 
 static int wiped;
@@ -220,6 +393,15 @@ int main(void)
         log_test(many_long_texts_still_make_a_line_that_is_json),
         log_test(what_is_below_the_level_is_not_written),
         log_test(levels_are_known_by_name),
+        log_test(levels_are_known_by_bunyan_s_number),
+        log_test(the_end_of_a_step_is_fatal),
+        log_test(a_line_for_the_platform_says_whose_it_is),
+        log_test(a_line_about_a_message_is_the_component_s),
+        log_test(without_the_platform_a_line_about_a_message_keeps_its_name),
+        log_test(another_thread_s_lines_are_about_something_else),
+        log_test(an_error_is_an_object_for_the_platform),
+        log_test(long_members_leave_room_for_the_line_s_own),
+        log_test(what_the_environment_says_of_a_step_is_in_its_lines),
         log_test(a_progress_line_is_wiped_first),
         log_test(lines_of_several_threads_do_not_mix),
     };
