@@ -239,6 +239,8 @@ static void finish(struct mq *mq)
 static void take_head(struct mq *mq, const amqp_frame_t *frame)
 {
     struct mq_message *m = mq->incoming;
+    if (!m)
+        fail_test("RabbitMQ sent a header that belongs to nothing");
     const amqp_basic_properties_t *p = frame->payload.properties.decoded;
     m->has_headers = p->_flags & AMQP_BASIC_HEADERS_FLAG;
     const amqp_table_t none = { 0 }, *headers = m->has_headers ? &p->headers : &none;
@@ -255,7 +257,8 @@ static void take_head(struct mq *mq, const amqp_frame_t *frame)
 static void take_body(struct mq *mq, amqp_bytes_t part)
 {
     struct mq_message *m = mq->incoming;
-    assert_true(part.len <= mq->left);
+    if (!m || part.len > mq->left)
+        fail_test("RabbitMQ sent a body that belongs to nothing");
     memcpy(m->body + m->body_len, part.bytes, part.len);
     m->body_len += part.len;
     mq->left -= part.len;
@@ -687,8 +690,9 @@ static uint64_t send_one(struct mq *mq, const struct mq_publish *publish)
     empty_amqp_pool(&pool);
     if ((mq->published & (mq->published - 1)) == 0 || mq->published == 0) {
         size_t room = mq->published ? mq->published * 2 : 1;
-        mq->states = realloc(mq->states, room);
-        assert_non_null(mq->states);
+        unsigned char *states = realloc(mq->states, room);
+        assert_non_null(states);
+        mq->states = states;
     }
     mq->states[mq->published] = OUTSTANDING;
     mq->outstanding++;

@@ -88,11 +88,16 @@ static char *base64(const void *bytes, size_t len)
     return text;
 }
 
+static bool begins_with(const char *text, const char *begin)
+{
+    return strncmp(text, begin, strlen(begin)) == 0;
+}
+
 static bool begins(const struct stub_request *r, const char *begin)
 {
     size_t method = strlen(r->method);
-    return strncmp(begin, r->method, method) == 0 && begin[method] == ' ' &&
-           strncmp(r->path, begin + method + 1, strlen(begin + method + 1)) == 0;
+    return begins_with(begin, r->method) && begin[method] == ' ' &&
+           begins_with(r->path, begin + method + 1);
 }
 
 /* --- Answers; all need the lock --- */
@@ -211,15 +216,15 @@ static bool fails(struct platform *p, const struct stub_request *r, struct stub_
 
 static void answer(struct platform *p, const struct stub_request *r, struct stub_answer *a)
 {
-    if (strncmp(r->path, "/objects", strlen("/objects")) == 0)
+    if (begins_with(r->path, "/objects"))
         answer_object(p, r, a);
     else if (!is_signed_in(r, p->private->basic))
         say(a, 401, "{\"error\": \"the API key is wrong\"}");
-    else if (strncmp(r->path, "/v1/tasks/", strlen("/v1/tasks/")) == 0)
+    else if (begins_with(r->path, "/v1/tasks/"))
         answer_step(p, r, a);
-    else if (strncmp(r->path, state_path, strlen(state_path)) == 0)
+    else if (begins_with(r->path, state_path))
         answer_state(p, r, a);
-    else if (strncmp(r->path, "/v1/accounts/", strlen("/v1/accounts/")) == 0)
+    else if (begins_with(r->path, "/v1/accounts/"))
         say(a, 200, "{}");
     else
         say(a, 404, "{\"error\": \"no such thing here\"}");

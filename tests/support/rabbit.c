@@ -26,7 +26,7 @@
 
 #include <cmocka.h>
 
-#define START_WAIT_MS 60000
+#define START_WAIT_MS 120000
 #define STOP_WAIT_MS  15000
 #define CALL_WAIT_MS  20000
 #define LOG_TAIL      4000
@@ -309,7 +309,7 @@ static void wait_until_listening(struct rabbit *r, struct process *p, int port)
         if (!process_is_running(p))
             fail_with_log(r, "ended while starting");
         if (now_ms() > deadline)
-            fail_with_log(r, "not ready after 60 s");
+            fail_with_log(r, "not ready after 120 s");
         usleep(20000);
     }
 }
