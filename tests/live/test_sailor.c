@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -73,8 +74,8 @@ static struct process *start(const char *function, const char *more)
     char name[64];
     snprintf(name, sizeof(name), "ELASTICIO_FUNCTION=%s", function);
     struct process *p = component_start(
-        ARGS("sailor"), &(struct process_options){ .env = platform_env(
-                                                       platform, rabbit, &step,
+        ARGS("sailor"),
+        &(struct process_options){ .env = platform_env(platform, rabbit, &step,
                                                        ARGS(name, more ? more : "UNUSED=1")) });
     return p;
 }
@@ -97,9 +98,40 @@ static void stop(struct process *p)
     assert_int_equal(end.exit_code, 0);
 }
 
+/* The same, without time to empty a queue that is full. */
+static void stop_soon(struct process *p)
+{
+    process_signal(p, SIGTERM);
+    (void)process_wait(p, 40000);
+}
+
 static void send(const char *message, const char *id)
 {
     platform_send(mq, &step, message, 1, MQ_TABLE(mq_text("messageId", id)));
+}
+
+static void tick(const char *id)
+{
+    send("{'body':{}}", id);
+}
+
+/* The next data message, decrypted; *m is its envelope. */
+static json_t *take_data(struct mq_message **m)
+{
+    struct mq_message *taken = mq_take(mq, step.data, WAIT_MS);
+    if (m)
+        *m = taken;
+    return platform_read(taken);
+}
+
+static void write_records(const char *topic, int first, int count)
+{
+    for (int i = first; i < first + count; i++) {
+        char value[16];
+        int n = snprintf(value, sizeof(value), "v%d", i);
+        witness_write(witness, topic,
+                      &(struct witness_record){ .value = value, .value_size = (size_t)n });
+    }
 }
 
 /* --- produce --- */
@@ -127,6 +159,219 @@ static void a_message_becomes_records_and_its_results_the_next_step_s_messages(v
     json_decref(out);
 }
 
+static void a_failed_record_is_an_error_and_the_message_is_rejected(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, "");
+    struct process *p = start("produce", NULL);
+    await_ready(p);
+    send("{'body':{'messages':[{'value':'one','partition':7}]}}", "m1");
+    json_t *error = platform_read_error(mq_take(mq, step.error, WAIT_MS));
+    assert_event_str(error, "error.name", "PermanentError");
+    assert_non_null(strstr(event_str(error, "error.message"), "partition"));
+    assert_int_equal(event_int(error, "errorInput.body.messages.0.partition"), 7);
+    struct mq_message *rejected = mq_take(mq, step.rejected, WAIT_MS);
+    assert_json(rejected->headers, "messageId", "\"m1\"");
+    send("{'body':{'value':'fine'}}", "m2"); /* the next one is served */
+    json_t *first = take_data(NULL), *second = take_data(NULL);
+    assert_event_str(first, "body.errorCode", "3");
+    assert_event_str(second, "body.errorCode", "0");
+    stop(p);
+    json_decref(error);
+    json_decref(first);
+    json_decref(second);
+}
+
+static void bad_input_names_the_field_and_the_next_message_is_served(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, "");
+    struct process *p = start("produce", NULL);
+    await_ready(p);
+    send("{'body':{'messages':[{'vlaue':'one'}]}}", "m1");
+    json_t *error = platform_read_error(mq_take(mq, step.error, WAIT_MS));
+    assert_event_str(error, "error.name", "InputError");
+    assert_non_null(strstr(event_str(error, "error.stack"), "/body/messages/0"));
+    mq_take(mq, step.rejected, WAIT_MS);
+    send("{'body':{'value':'fine'}}", "m2");
+    json_t *out = take_data(NULL);
+    assert_event_str(out, "body.errorCode", "0");
+    stop(p);
+    json_decref(error);
+    json_decref(out);
+}
+
+static void who_waits_for_a_reply_gets_the_results(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, "");
+    struct process *p = start("produce", NULL);
+    await_ready(p);
+    platform_send(mq, &step, "{'body':{'value':'one'}}", 1,
+                  MQ_TABLE(mq_text("messageId", "m1"), mq_text("reply_to", step.reply_key)));
+    struct mq_message *m = mq_take(mq, step.reply, WAIT_MS);
+    json_t *reply = platform_read(m);
+    assert_int_equal(event_int(reply, "statusCode"), 200);
+    assert_event_str(reply, "body.messages.0.body.errorCode", "0");
+    assert_json(m->headers, "protocolVersion", "1");
+    assert_null(event_at(m->headers, "end"));
+    json_t *out = take_data(NULL);
+    stop(p);
+    json_decref(reply);
+    json_decref(out);
+}
+
+/* --- consume --- */
+
+static void the_first_tick_starts_it_and_each_record_is_a_message_of_its_own(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, ", 'groupId': 'rt', 'startFrom': 'earliest'");
+    write_records(topic, 0, 3);
+    struct process *p = start("consume", NULL);
+    await_ready(p);
+    tick("t1");
+    char ids[3][64];
+    for (int i = 0; i < 3; i++) {
+        struct mq_message *m;
+        json_t *out = take_data(&m);
+        assert_int_equal(event_int(out, "body.offset"), i);
+        assert_json(m->headers, "parentMessageId", "\"t1\"");
+        snprintf(ids[i], sizeof(ids[i]), "%s", event_str(m->headers, "messageId"));
+        assert_string_equal(ids[i], event_str(out, "id"));
+        json_decref(out);
+    }
+    assert_string_not_equal(ids[0], ids[1]);
+    tick("t2");
+    rabbit_wait_queue(rabbit, step.input, 0, 0, WAIT_MS);
+    write_records(topic, 3, 1);
+    json_t *out = take_data(NULL);
+    assert_int_equal(event_int(out, "body.offset"), 3);
+    json_decref(out);
+    stop(p);
+    assert_int_equal(witness_committed(witness, "rt", topic, 0), 4);
+    assert_null(mq_take_if_any(mq, step.data, 200));
+}
+
+static void an_offset_moves_only_after_the_publisher_confirm(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    mq_step_limit_data(
+        mq, &step,
+        MQ_TABLE(mq_i32("x-max-length", 2), mq_text("x-overflow", "reject-publish")));
+    set_step(topic, ", 'groupId': 'full', 'startFrom': 'earliest', 'sessionTimeoutMs': 6000");
+    write_records(topic, 0, 10);
+    struct process *p = start("consume", NULL);
+    await_ready(p);
+    tick("t1");
+    mq_wait_count(mq, step.data, 2, WAIT_MS);
+    usleep(8000 * 1000); /* longer than the session: the membership is kept */
+    stop_soon(p);
+    int64_t committed = witness_committed(witness, "full", topic, 0);
+    assert_in_range(committed, 2, 3);
+    process_free(p);
+
+    p = start("consume", NULL); /* the rest comes when there is room */
+    await_ready(p);
+    tick("t2");
+    int seen = 0;
+    for (int i = 0; i < 10 && seen < 9; i++) {
+        json_t *out = take_data(NULL);
+        seen = (int)event_int(out, "body.offset");
+        json_decref(out);
+    }
+    assert_int_equal(seen, 9);
+    stop(p);
+    assert_int_equal(witness_committed(witness, "full", topic, 0), 10);
+}
+
+static void in_an_ordinary_flow_each_tick_is_a_run_from_the_beginning_to_the_end(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, ", 'groupId': 'ordinary'");
+    write_records(topic, 0, 5);
+    struct process *p = start("consume", "ELASTICIO_FLOW_TYPE=ordinary");
+    await_ready(p);
+    for (int run = 0; run < 2; run++) {
+        tick(run ? "t2" : "t1");
+        for (int i = 0; i < 5; i++) {
+            struct mq_message *m;
+            json_t *out = take_data(&m);
+            assert_int_equal(event_int(out, "body.offset"), run * 5 + i);
+            assert_json(m->headers, "parentMessageId", run ? "\"t2\"" : "\"t1\"");
+            json_decref(out);
+        }
+        rabbit_wait_queue(rabbit, step.input, 0, 0, WAIT_MS);
+        assert_int_equal(witness_committed(witness, "ordinary", topic, 0), run * 5 + 5);
+        write_records(topic, 5, 5);
+    }
+    assert_true(process_is_running(p));
+    stop(p);
+}
+
+static void a_sample_is_ten_records_and_leaves_no_trace(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, ", 'groupId': 'sampled'");
+    write_records(topic, 0, 25);
+    struct process *p = start("consume", "FLOW_TYPE=debug");
+    await_ready(p);
+    tick("t1");
+    mq_wait_count(mq, step.data, 10, WAIT_MS);
+    rabbit_wait_queue(rabbit, step.input, 0, 0, WAIT_MS);
+    assert_int_equal(mq_count(mq, step.data), 10);
+    assert_int_equal(witness_committed(witness, "sampled", topic, 0), -1);
+    stop(p);
+}
+
+static void many_records_in_one_message_go_beyond_the_platform_s_limit(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, ", 'groupId': 'batch', 'startFrom': 'earliest', 'batchSize': '100', "
+                    "'batchTimeoutMs': '200'");
+    write_records(topic, 0, 500);
+    struct process *p = start("consume", NULL);
+    await_ready(p);
+    tick("t1");
+    size_t records = 0;
+    while (records < 500) {
+        json_t *out = take_data(NULL);
+        records += json_array_size(event_at(out, "body.messages"));
+        json_decref(out);
+    }
+    assert_int_equal(records, 500);
+    stop(p);
+}
+
+static void with_the_default_limit_it_is_exactly_the_limit(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, ", 'groupId': 'limited', 'startFrom': 'earliest'");
+    write_records(topic, 0, 400);
+    struct process *p = start("consume", NULL);
+    await_ready(p);
+    tick("t1");
+    mq_wait_count(mq, step.data, 10, WAIT_MS);
+    int64_t began = now_ms();
+    int before = mq_count(mq, step.data);
+    while (now_ms() - began < 2000)
+        usleep(20 * 1000);
+    int after = mq_count(mq, step.data);
+    double rate = (after - before) * 1000.0 / (double)(now_ms() - began);
+    print_message("%.1f messages a second\n", rate);
+    assert_true(rate > 90 && rate < 106);
+    stop(p);
+}
+
 static int setup(void **state)
 {
     return live_setup(state) || rabbit_setup(state);
@@ -141,6 +386,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         sailor_test(a_message_becomes_records_and_its_results_the_next_step_s_messages),
+        sailor_test(a_failed_record_is_an_error_and_the_message_is_rejected),
+        sailor_test(bad_input_names_the_field_and_the_next_message_is_served),
+        sailor_test(who_waits_for_a_reply_gets_the_results),
+        sailor_test(the_first_tick_starts_it_and_each_record_is_a_message_of_its_own),
+        sailor_test(an_offset_moves_only_after_the_publisher_confirm),
+        sailor_test(in_an_ordinary_flow_each_tick_is_a_run_from_the_beginning_to_the_end),
+        sailor_test(a_sample_is_ten_records_and_leaves_no_trace),
+        sailor_test(many_records_in_one_message_go_beyond_the_platform_s_limit),
+        sailor_test(with_the_default_limit_it_is_exactly_the_limit),
     };
     return cmocka_run_group_tests_name("live/sailor", tests, setup, teardown);
 }
