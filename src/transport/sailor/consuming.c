@@ -14,123 +14,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RETRY_FIRST_MS 100
-#define RETRY_MAX_MS   30000
-#define WELL_MS        1000 /* a connection that lasts this long ends a row of failures */
-#define FRAMES_A_TURN  256  /* then answers have their turn */
-#define WAIT_MAX_MS    60000
-
-/* What others want of the thread, as of the beginning of a turn. */
-struct wishes {
-    bool link, consume, cancel, close;
-    int64_t close_by_ms;
-    struct kc_delivery *answers;
-};
-
-/* --- connections --- */
-
-bool kc_inbox_connect(struct kc_inbox *in, int timeout_ms, struct kc_error *err)
-{
-    const struct kc_link_conf conf = { .uri = in->conf.uri,
-                                       .role = "read",
-                                       .timeout_ms = timeout_ms };
-    if (!kc_link_open(&in->link, &conf, err))
-        return false;
-    in->generation++;
-    in->consumer = KC_CONSUMER_NONE;
-    in->is_readable = true;
-    in->up_at_ms = kc_now_ms();
-    return true;
-}
-
-/* 100 ms, 200 ms, ... each between a half and the whole of it. */
-static int pause_ms(int failures)
-{
-    uint32_t dice = 0;
-    int pause = failures < 9 ? RETRY_FIRST_MS << failures : RETRY_MAX_MS;
-    pause = pause < RETRY_MAX_MS ? pause : RETRY_MAX_MS;
-    (void)!getrandom(&dice, sizeof(dice), GRND_NONBLOCK);
-    return pause / 2 + (int)(dice % (uint32_t)(pause / 2 + 1));
-}
-
-static void say_lost(struct kc_inbox *in, int64_t now, int pause)
-{
-    if (in->lost_at_ms == 0) {
-        in->lost_at_ms = now;
-        kc_log(KC_WARN, "amqp_lost", KC_S("connection", "read"), KC_S("queue", in->queue),
-               KC_E(&in->lost_error));
-    } else {
-        kc_log(KC_DEBUG, "amqp_retry", KC_S("connection", "read"), KC_S("queue", in->queue),
-               KC_I("failures", in->failures), KC_I("pauseMs", pause), KC_E(&in->lost_error));
-    }
-}
-
-/* There is no connection now, or none that is of any use. */
-static void lose(struct kc_inbox *in, const struct kc_error *err)
-{
-    int64_t now = kc_now_ms();
-    if (in->link) {
-        if (now - in->up_at_ms >= WELL_MS)
-            in->failures = 0;
-        kc_link_close(in->link, true); /* one that only lost its consumer ends in order */
-        in->link = NULL;
-    }
-    in->lost_error = *err;
-    kc_inbox_parts_clear(&in->parts);
-    kc_seen_broke(in->seen);
-    int pause = pause_ms(in->failures++);
-    in->retry_at_ms = now + pause;
-    say_lost(in, now, pause);
-
-    pthread_mutex_lock(&in->lock);
-    if (in->start == KC_START_WANTED) {
-        in->start = KC_START_FAILED;
-        in->start_error = *err;
-        pthread_cond_broadcast(&in->changed);
-    }
-    pthread_mutex_unlock(&in->lock);
-}
-
-static void say_restored(struct kc_inbox *in)
-{
-    if (in->lost_at_ms == 0)
-        return;
-    kc_log(KC_INFO, "amqp_restored", KC_S("connection", "read"), KC_S("queue", in->queue),
-           KC_I("afterMs", kc_now_ms() - in->lost_at_ms));
-    in->lost_at_ms = 0;
-    in->lost_was_told = false;
-}
-
-static void reconnect(struct kc_inbox *in, const struct wishes *w)
-{
-    struct kc_error err = { 0 };
-    int64_t now = kc_now_ms();
-    if (now < in->retry_at_ms)
-        return;
-    int timeout =
-        w->close ? kc_ms_until(w->close_by_ms, KC_INBOX_CONNECT_MS) : KC_INBOX_CONNECT_MS;
-    if (!kc_inbox_connect(in, timeout, &err))
-        lose(in, &err);
-    else if (!w->consume)
-        say_restored(in);
-}
-
-static bool is_losing(const struct kc_inbox *in, const struct wishes *w)
-{
-    return in->lost_at_ms != 0 && !in->lost_was_told && in->conf.lost_ms > 0 && !w->cancel;
-}
-
-static void tell_lost(struct kc_inbox *in, const struct wishes *w)
-{
-    if (!is_losing(in, w) || kc_now_ms() - in->lost_at_ms < in->conf.lost_ms)
-        return;
-    in->lost_was_told = true;
-    in->conf.on_lost(in->conf.arg, &in->lost_error);
-}
+#define FRAMES_A_TURN 256 /* then answers have their turn */
+#define WAIT_MAX_MS   60000
 
 /* --- the consumer --- */
 
@@ -154,11 +42,11 @@ static void consume(struct kc_inbox *in, bool is_cancelled)
 {
     struct kc_error err = { 0 };
     if (!begin(in, &err)) {
-        lose(in, &err);
+        kc_inbox_lose(in, &err);
         return;
     }
     in->consumer = is_cancelled ? KC_CONSUMER_FOR_ANSWERS : KC_CONSUMER_ON;
-    say_restored(in);
+    kc_inbox_say_restored(in);
     pthread_mutex_lock(&in->lock);
     in->start = KC_STARTED;
     pthread_cond_broadcast(&in->changed);
@@ -173,7 +61,7 @@ static void cancel(struct kc_inbox *in)
     int status = amqp_send_method(kc_link_state(in->link), KC_LINK_CHANNEL,
                                   AMQP_BASIC_CANCEL_METHOD, &m);
     if (kc_link_broke(in->link, "BasicCancel", status, &err))
-        lose(in, &err);
+        kc_inbox_lose(in, &err);
 }
 
 /* --- answers --- */
@@ -195,7 +83,7 @@ static void give(struct kc_inbox *in, const struct kc_delivery *d)
     }
     if (kc_link_broke(in->link, "answering", write_answer(in, d->tag, d->answer), &err)) {
         kc_seen_owed(in->seen, d);
-        lose(in, &err);
+        kc_inbox_lose(in, &err);
         return;
     }
     kc_seen_sent(in->seen, d);
@@ -286,7 +174,7 @@ static void take_frame(struct kc_inbox *in, const amqp_frame_t *frame)
     if (is_method(frame, AMQP_BASIC_CANCEL_METHOD)) {
         kc_error_set(&err, KC_NOT_FOUND, 0, "the broker cancelled the consumer of queue '%s'",
                      in->queue);
-        lose(in, &err);
+        kc_inbox_lose(in, &err);
         return;
     }
     if (frame->frame_type == AMQP_FRAME_METHOD && !is_method(frame, AMQP_BASIC_DELIVER_METHOD))
@@ -300,7 +188,7 @@ static void take_frame(struct kc_inbox *in, const amqp_frame_t *frame)
         break;
     case KC_DELIVERY_BROKEN:
         kc_error_set(&err, KC_BAD_ANSWER, 0, "the broker sent frames out of order");
-        lose(in, &err);
+        kc_inbox_lose(in, &err);
         break;
     case KC_DELIVERY_UNFINISHED:
         break;
@@ -328,7 +216,7 @@ static bool read_frames(struct kc_inbox *in)
         if (got <= 0) {
             in->is_readable = false;
             if (got < 0)
-                lose(in, &err);
+                kc_inbox_lose(in, &err);
             return false;
         }
         if (!in->conf.uri->is_tls) /* OpenSSL may hold what poll() does not see */
@@ -342,13 +230,13 @@ static bool read_frames(struct kc_inbox *in)
 
 /* --- the thread --- */
 
-static struct wishes hear(struct kc_inbox *in)
+static struct kc_inbox_wishes hear(struct kc_inbox *in)
 {
     pthread_mutex_lock(&in->lock);
-    struct wishes w = { .cancel = in->is_cancelled,
-                        .close = in->is_closing,
-                        .close_by_ms = in->close_by_ms,
-                        .answers = in->answers };
+    struct kc_inbox_wishes w = { .cancel = in->is_cancelled || in->start == KC_START_FAILED,
+                                 .close = in->is_closing,
+                                 .close_by_ms = in->close_by_ms,
+                                 .answers = in->answers };
     /* After a cancel what is out still wants its answer, and so a delivery to answer to. */
     bool is_missed = kc_seen_out(in->seen) > 0 || kc_seen_unwritten(in->seen) > 0;
     bool is_started = in->start == KC_START_WANTED || in->start == KC_STARTED;
@@ -361,19 +249,19 @@ static struct wishes hear(struct kc_inbox *in)
     return w;
 }
 
-static int wait_for_ms(const struct kc_inbox *in, const struct wishes *w)
+static int wait_for_ms(const struct kc_inbox *in, const struct kc_inbox_wishes *w)
 {
     int wait = WAIT_MAX_MS;
     if (in->link)
         wait = kc_link_heartbeat_ms(in->link);
     else if (w->link)
         wait = kc_ms_until(in->retry_at_ms, wait);
-    if (is_losing(in, w))
+    if (kc_inbox_is_losing(in, w))
         wait = kc_ms_until(in->lost_at_ms + in->conf.lost_ms, wait);
     return w->close ? kc_ms_until(w->close_by_ms, wait) : wait;
 }
 
-static void wait_for_news(struct kc_inbox *in, const struct wishes *w)
+static void wait_for_news(struct kc_inbox *in, const struct kc_inbox_wishes *w)
 {
     struct pollfd fds[2] = { { .fd = in->wake_fd, .events = POLLIN },
                              { .fd = in->link ? kc_link_fd(in->link) : -1, .events = POLLIN } };
@@ -392,7 +280,7 @@ static void wait_for_news(struct kc_inbox *in, const struct wishes *w)
         (void)!read(in->wake_fd, &count, sizeof(count));
 }
 
-static bool is_done(struct kc_inbox *in, const struct wishes *w)
+static bool is_done(struct kc_inbox *in, const struct kc_inbox_wishes *w)
 {
     if (!w->close)
         return false;
@@ -405,17 +293,17 @@ static bool is_done(struct kc_inbox *in, const struct wishes *w)
 /* One turn; false at the end of all. */
 static bool turn(struct kc_inbox *in)
 {
-    struct wishes w = hear(in);
+    struct kc_inbox_wishes w = hear(in);
     give_all(in, w.answers);
     if (is_done(in, &w))
         return false;
     if (!in->link && w.link)
-        reconnect(in, &w);
+        kc_inbox_reconnect(in, &w);
     if (in->link && w.consume && in->consumer == KC_CONSUMER_NONE)
         consume(in, w.cancel);
     if (in->link && w.cancel && in->consumer == KC_CONSUMER_ON)
         cancel(in);
-    tell_lost(in, &w);
+    kc_inbox_tell_lost(in, &w);
     if (!read_frames(in))
         wait_for_news(in, &w);
     return true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* inbox_private.h - what inbox.c and consuming.c share. */
+/* inbox_private.h - what the files of the inbox share: inbox.c, which others call, consuming.c,
+ * its thread, and inbox_link.c, that thread's connections. */
 #ifndef KC_TRANSPORT_SAILOR_INBOX_PRIVATE_H
 #define KC_TRANSPORT_SAILOR_INBOX_PRIVATE_H
 
@@ -60,7 +61,27 @@ struct kc_inbox {
     struct kc_error lost_error;
 };
 
-bool kc_inbox_connect(struct kc_inbox *in, int timeout_ms, struct kc_error *err) KC_MUST_CHECK;
+/* What others want of the thread, as of the beginning of a turn. */
+struct kc_inbox_wishes {
+    bool link, consume, cancel, close;
+    int64_t close_by_ms;
+    struct kc_delivery *answers;
+};
+
 void *kc_inbox_run(void *in);
+
+/* --- The connections; the thread's, but for the first one --- */
+
+bool kc_inbox_connect(struct kc_inbox *in, int timeout_ms, struct kc_error *err) KC_MUST_CHECK;
+void kc_inbox_reconnect(struct kc_inbox *in,
+                        const struct kc_inbox_wishes *w); /* once it is time */
+
+/* There is no connection now, or none that is of any use. */
+void kc_inbox_lose(struct kc_inbox *in, const struct kc_error *err);
+void kc_inbox_say_restored(struct kc_inbox *in);
+
+/* Whether on_lost is still to be told, and telling it once it is time. */
+bool kc_inbox_is_losing(const struct kc_inbox *in, const struct kc_inbox_wishes *w);
+void kc_inbox_tell_lost(struct kc_inbox *in, const struct kc_inbox_wishes *w);
 
 #endif
