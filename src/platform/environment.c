@@ -299,7 +299,7 @@ static bool read_mandatory(struct kc_environment *env, const struct text_row *ro
 
 static bool check_iv(const struct kc_environment *env, struct kc_error *err)
 {
-    size_t len = strlen(env->crypto_iv);
+    size_t len = kc_text(env->crypto_iv).len;
     if (len == KC_CIPHER_IV_SIZE)
         return true;
     kc_error_set(err, KC_CONFIG, 0, PREFIX "MESSAGE_CRYPTO_IV has %zu bytes, it must have %d",

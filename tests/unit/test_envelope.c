@@ -511,10 +511,10 @@ static void a_routing_key_that_amqp_cannot_carry_is_refused(void **state)
     struct kc_buf out = empty();
     size_t len = strlen(key);
     memset(key + len, 'k', 256);
-    strncpy(key + len + 256, "'}", 3);
+    memcpy(key + len + 256, "'}", 3);
     assert_false(print_with(&rules, "1", key, &out, &err));
     assert_error(&err, KC_INPUT, "x-eio-routing-key");
-    strncpy(key + len + 255, "'}", 3);
+    memcpy(key + len + 255, "'}", 3);
     assert_true(print_with(&rules, "1", key, &out, &err));
     assert_false(print_with(&rules, "1", "{'x-eio-routing-key':5}", &out, &err));
     assert_error(&err, KC_INPUT, "must be a text");

@@ -102,11 +102,11 @@ static void assert_value(const char *text, bool is_valid)
 {
     struct kc_error err = { 0 };
     struct kc_text value = KC_NO_TEXT;
-    size_t len = strlen(text);
-    char *copy = malloc(len ? len : 1); /* without a NUL behind it, for the sanitizer */
+    struct kc_text t = kc_text(text);
+    char *copy = malloc(t.len + !t.len); /* without a NUL behind it, for the sanitizer */
     assert_non_null(copy);
-    memcpy(copy, text, len);
-    if (kc_slice_value((struct kc_text){ copy, len }, &value, &err) != is_valid)
+    memcpy(copy, t.p, t.len);
+    if (kc_slice_value((struct kc_text){ copy, t.len }, &value, &err) != is_valid)
         fail_msg("'%s' is %s", text, is_valid ? err.text : "valid");
     if (!is_valid)
         assert_error(&err, KC_INPUT, "not valid JSON: ");
