@@ -174,6 +174,21 @@ static void a_file_that_cannot_be_read_is_named_with_the_reason(void **state)
     unlink(path);
 }
 
+static void what_two_documents_share_is_not_wiped_with_one(void **state)
+{
+    (void)state;
+    struct kc_buf text;
+    struct kc_doc *below = parse("{'a': 1}"), *over = parse("{'b': 'text', 'c': {'d': ['e']}}");
+    kc_doc_overlay(below, over);
+    kc_doc_free(over);
+    kc_buf_init(&text, KC_BUF_UNBOUNDED);
+    kc_doc_print(below, &text);
+    kc_buf_append(&text, "", 1);
+    assert_string_equal(text.data, "{\"a\":1,\"b\":\"text\",\"c\":{\"d\":[\"e\"]}}");
+    kc_buf_deinit(&text);
+    kc_doc_free(below);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +202,7 @@ int main(void)
         cmocka_unit_test(an_object_inside_can_be_taken_out),
         cmocka_unit_test(the_environment_holds_json_or_names_a_file),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named_with_the_reason),
+        cmocka_unit_test(what_two_documents_share_is_not_wiped_with_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

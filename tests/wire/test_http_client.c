@@ -376,8 +376,15 @@ static void a_redirect_is_an_answer_and_is_not_followed(void **state)
                   &(struct stub_answer){ .status = statuses[i], .headers = ARGS(location) });
         struct kc_http_answer a = get(stub_url(stub, "/hook"));
         assert_status(&a, statuses[i]);
+        assert_string_equal(a.redirect, stub_url(stub, "/elsewhere"));
     }
     assert_int_equal(stub_count(stub), 5);
+    stub_next(stub, &(struct stub_answer){ .status = 302,
+                                           .headers = ARGS("Location: ../there?a=b") });
+    struct kc_http_answer a = get(stub_url(stub, "/here/and/now"));
+    assert_string_equal(a.redirect, stub_url(stub, "/here/there?a=b"));
+    a = get(stub_url(stub, "/"));
+    assert_string_equal(a.redirect, "");
 }
 
 static void retry_after_is_seconds_or_a_date(void **state)
