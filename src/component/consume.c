@@ -15,6 +15,7 @@
 #include "base/sync.h"
 #include "component/choices.h"
 #include "component/consume_body.h"
+#include "component/consume_conf.h"
 #include "component/sample.h"
 #include "kafka/consumer.h"
 
@@ -28,115 +29,6 @@
 #define WAIT_MS  100 /* how long a stop or a full window may stay unseen */
 #define LAG_MS   500 /* between two looks at the lag */
 
-struct consume_conf {
-    char *topic;
-    char *group_id;
-    char *group_instance_id;
-    char *start_from;
-    int key_encoding;
-    int value_encoding;
-    int isolation;
-    int session_timeout_ms;
-    int max_in_flight;
-    int batch_size;
-    int batch_timeout_ms;
-};
-
-static const struct kc_field fields[] = {
-    { .name = "topic",
-      .type = KC_TEXT,
-      KC_AT(consume_conf, topic),
-      .required = true,
-      .label = "Topic",
-      .help = "Topic to read." },
-    { .name = "groupId",
-      .type = KC_TEXT,
-      KC_AT(consume_conf, group_id),
-      .required = true,
-      .kafka = "group.id",
-      .label = "Group Id",
-      .help =
-          "The consumer group: its members share the partitions, and its committed offsets say "
-          "where reading goes on." },
-    { .name = "groupInstanceId",
-      .type = KC_TEXT,
-      KC_AT(consume_conf, group_instance_id),
-      .kafka = "group.instance.id",
-      .label = "Group instance Id",
-      .help = "Static membership: a member that comes back under this name within "
-              "sessionTimeoutMs gets "
-              "its partitions back at once." },
-    { .name = "startFrom",
-      .type = KC_TEXT,
-      KC_AT(consume_conf, start_from),
-      .fallback = "latest",
-      .example = "latest, earliest, 2026-01-31T12:00:00Z, 42",
-      .label = "Start from",
-      .help = "Where a group without a committed offset begins: latest, earliest, an ISO 8601 "
-              "time, or "
-              "an offset." },
-    { .name = "keyEncoding",
-      .type = KC_CHOICE,
-      KC_AT(consume_conf, key_encoding),
-      .choices = kc_key_encodings,
-      .fallback = "utf8",
-      .label = "Key encoding",
-      .help = "How keys are given. A key that is not UTF-8 comes as base64 and says so." },
-    { .name = "valueEncoding",
-      .type = KC_CHOICE,
-      KC_AT(consume_conf, value_encoding),
-      .choices = kc_value_encodings,
-      .fallback = "utf8",
-      .label = "Value encoding",
-      .help = "How values are given; json puts the parsed value into the message. What is not "
-              "UTF-8 comes "
-              "as base64 and says so." },
-    { .name = "isolation",
-      .type = KC_CHOICE,
-      KC_AT(consume_conf, isolation),
-      .choices = kc_isolations,
-      .kafka = "isolation.level",
-      .fallback = "read_committed",
-      .label = "Isolation",
-      .help = "Whether records of open or aborted transactions are read." },
-    { .name = "sessionTimeoutMs",
-      .type = KC_INT,
-      KC_AT(consume_conf, session_timeout_ms),
-      .kafka = "session.timeout.ms",
-      .min = 6000,
-      .max = 300000,
-      .fallback = "10000",
-      .label = "Session timeout (ms)",
-      .help = "A member that is not heard of for so long loses its partitions to the others; a "
-              "heartbeat is sent every third of it." },
-    { .name = "maxInFlight",
-      .type = KC_INT,
-      KC_AT(consume_conf, max_in_flight),
-      .min = 1,
-      .max = 100000,
-      .fallback = "1000",
-      .label = "Max in flight",
-      .help = "Messages handed out and not yet accepted; when it is reached, reading waits." },
-    { .name = "batchSize",
-      .type = KC_INT,
-      KC_AT(consume_conf, batch_size),
-      .min = 1,
-      .max = 100000,
-      .fallback = "1",
-      .label = "Batch size",
-      .help = "Above 1, up to so many records of a partition come in one message, "
-              "{\"messages\": […]}." },
-    { .name = "batchTimeoutMs",
-      .type = KC_INT,
-      KC_AT(consume_conf, batch_timeout_ms),
-      .min = 1,
-      .max = 600000,
-      .fallback = "1000",
-      .label = "Batch timeout (ms)",
-      .help = "A batch that is not full by then is handed out as it is." },
-    { 0 },
-};
-
 /* Records of one partition on their way to be one message. */
 struct batch {
     struct kc_buf body;      /* {"messages":[…  */
@@ -147,7 +39,7 @@ struct batch {
 };
 
 struct consume {
-    struct consume_conf conf;
+    struct kc_consume_conf conf;
     struct kc_credentials credentials;
     struct kc_consumer_listener listener;
     struct kc_consumer *consumer;
@@ -464,34 +356,14 @@ static void process(void *arg, struct kc_message *message, struct kc_outlet *out
 
 /* --- life --- */
 
-static bool read_fields(struct consume_conf *conf, const struct kc_doc *doc,
-                        enum kc_unknown unknown, struct kc_start *start,
-                        struct kc_faults *faults)
-{
-    size_t before = faults->count + faults->dropped;
-    bool ok = kc_fields_read(fields, conf, doc, unknown, faults);
-    kc_topic_check(conf->topic, faults);
-    kc_start_read(conf->start_from, start, faults);
-    return ok && faults->count + faults->dropped == before;
-}
-
-bool kc_consume_check(const struct kc_doc *config, enum kc_unknown unknown,
-                      struct kc_faults *faults)
-{
-    struct consume_conf conf = { 0 };
-    struct kc_start start;
-    bool ok = read_fields(&conf, config, unknown, &start, faults);
-    kc_fields_free(fields, &conf);
-    return ok;
-}
-
 static bool read_conf(struct consume *self, const struct kc_step *step, struct kc_start *start,
                       struct kc_error *err)
 {
     struct kc_faults own, *faults = step->faults ? step->faults : &own;
     kc_faults_init(&own);
     faults->at = step->faults ? "/config" : NULL;
-    bool ok = read_fields(&self->conf, step->config, step->unknown_fields, start, faults);
+    bool ok =
+        kc_consume_conf_read(&self->conf, step->config, step->unknown_fields, start, faults);
     faults->at = step->faults ? "/credentials" : NULL;
     ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields,
                               faults);
@@ -515,7 +387,7 @@ static void close_(void *arg)
     free(self->batches);
     kc_positions_free(&self->positions);
     kc_credentials_free(&self->credentials);
-    kc_fields_free(fields, &self->conf);
+    kc_fields_free(kc_consume_fields, &self->conf);
     pthread_cond_destroy(&self->answered);
     pthread_mutex_destroy(&self->lock);
     free(self);
@@ -608,7 +480,7 @@ const struct kc_entry kc_consume = {
     .kind = KC_TRIGGER,
     .title = "Consume (Real-time flows only)",
     .help = "Start a flow from a topic's records",
-    .fields = fields,
+    .fields = kc_consume_fields,
     .out = kc_consume_out,
     .open = open_,
     .process = process,
