@@ -124,19 +124,19 @@ static void every_way_to_start_a_step_starts_one(void **state)
     is_a_step(ARGS("kafka-component"));
     is_a_step(ARGS("kafka-component", "step"));
     is_a_step(ARGS("kafka-component", "sailor"));
-    is_a_step(ARGS("node", SAILOR "run.js"));
+    is_a_step(ARGS("node", RUN));
     is_a_step(ARGS("npm", "start"));
-    is_a_step(ARGS(in_folder("node"), "run.js", "node", SAILOR "run.js"));
+    is_a_step(ARGS(in_folder("node"), "run.js", "node", RUN));
 }
 
 static void a_shell_starts_a_step(void **state)
 {
     (void)state;
-    is_a_step(ARGS("sh", "-c", "node " SAILOR "run.js"));
+    is_a_step(ARGS("sh", "-c", NODE_RUN));
     is_a_step(ARGS("sh", "-c", "npm start"));
     is_a_step(ARGS("sh", "-c", "cd / && exec kafka-component step"));
-    is_a_step(ARGS("sh", "-c", "node '" SAILOR "run.js'; exit $?"));
-    is_a_step(ARGS("/bin/dash", "-c", "node " SAILOR "run.js"));
+    is_a_step(ARGS("sh", "-c", NODE_QUOTED));
+    is_a_step(ARGS("/bin/dash", "-c", NODE_RUN));
 }
 
 /* A shell that waits for its child keeps SIGTERM to itself. */
@@ -175,10 +175,10 @@ static void any_other_line_is_a_shells(void **state)
 static void the_platforms_command_may_follow_our_entry_point(void **state)
 {
     (void)state;
-    is_a_step(ARGS("kafka-component", "node", SAILOR "run.js"));
+    is_a_step(ARGS("kafka-component", "node", RUN));
     is_a_step(ARGS("kafka-component", "npm", "start"));
-    is_a_step(ARGS("kafka-component", SAILOR "run.js"));
-    is_a_step(ARGS("kafka-component", "/bin/sh", "-c", "node " SAILOR "run.js"));
+    is_a_step(ARGS("kafka-component", RUN));
+    is_a_step(ARGS("kafka-component", "/bin/sh", "-c", NODE_RUN));
     is_a_step(ARGS("kafka-component", "sh", "-c", "kafka-component"));
 }
 
@@ -187,21 +187,20 @@ static void the_platforms_command_may_follow_our_entry_point(void **state)
 static void every_way_to_start_a_call_starts_one(void **state)
 {
     (void)state;
-    is_a_call(ARGS("node", SAILOR "runService.js", "verifyCredentials"), NOTHING_GIVEN);
-    is_a_call(ARGS("node", SAILOR "runService.js", "selectModel", "a", "b"), NOTHING_GIVEN);
-    is_a_call(ARGS("sh", "-c", "node " SAILOR "runService.js getMetaModel"), NOTHING_GIVEN);
+    is_a_call(ARGS("node", RUN_SERVICE, "verifyCredentials"), NOTHING_GIVEN);
+    is_a_call(ARGS("node", RUN_SERVICE, "selectModel", "a", "b"), NOTHING_GIVEN);
+    is_a_call(ARGS("sh", "-c", NODE_SERVICE), NOTHING_GIVEN);
     is_a_call(ARGS("kafka-component", "service", "verifyCredentials"), NOTHING_GIVEN);
-    is_a_call(ARGS("kafka-component", "node", SAILOR "runService.js", "verifyCredentials"),
-              NOTHING_GIVEN);
+    is_a_call(ARGS("kafka-component", "node", RUN_SERVICE, "verifyCredentials"), NOTHING_GIVEN);
     is_a_call(ARGS("kafka-component", "verifyCredentials"), NOTHING_GIVEN);
 }
 
 static void the_method_is_the_first_argument(void **state)
 {
     (void)state;
-    is_a_call(ARGS("node", SAILOR "runService.js", "foo", "verifyCredentials"),
+    is_a_call(ARGS("node", RUN_SERVICE, "foo", "verifyCredentials"),
               "Unknown service method \"foo\"");
-    is_a_call(ARGS("node", SAILOR "runService.js"), "Unknown service method \"undefined\"");
+    is_a_call(ARGS("node", RUN_SERVICE), "Unknown service method \"undefined\"");
 }
 
 /* --- Nothing else --- */
