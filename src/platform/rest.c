@@ -15,6 +15,8 @@
 #include <time.h>
 
 #define HEADERS_MAX 8
+#define SAID_MAX    768 /* bytes of what a server said: an error needs room for its context too \
+                         */
 
 /* --- what the server said --- */
 
@@ -67,7 +69,8 @@ static void say(struct kc_error *err, enum kc_code code, int status, struct kc_b
         if ((unsigned char)text->data[i] < ' ' || text->data[i] == 0x7f)
             text->data[i] = ' ';
     }
-    kc_error_set(err, code, status, "%.*s", (int)text->len, text->data);
+    kc_error_set(err, code, status, "%.*s", (int)(text->len < SAID_MAX ? text->len : SAID_MAX),
+                 text->data);
     kc_utf8_mend(err->text);
 }
 

@@ -24,7 +24,7 @@ struct kc_rest_rules {
 
 /* True for a 2xx. Otherwise err has the HTTP status as its native number, where there was one,
  * and what the server said as its text: JSON in one line, anything else as it came, without
- * control bytes, as much as an error takes. In both cases the last answer's body stands in
+ * control bytes, cut where it is long. In both cases the last answer's body stands in
  * *body, which the caller has initialised, wipes if need be, and deinits.
  *
  * Redirects, where they are followed, are those of a request without a body. The Authorization
