@@ -18,9 +18,13 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 15000
+#define WAIT_MS      15000
 
-#define SAILOR  "./node_modules/elasticio-sailor-nodejs/"
+#define RUN          "./node_modules/elasticio-sailor-nodejs/run.js"
+#define RUN_SERVICE  "./node_modules/elasticio-sailor-nodejs/runService.js"
+#define NODE_RUN     "node ./node_modules/elasticio-sailor-nodejs/run.js"
+#define NODE_QUOTED  "node './node_modules/elasticio-sailor-nodejs/run.js'; exit $?"
+#define NODE_SERVICE "node ./node_modules/elasticio-sailor-nodejs/runService.js getMetaModel"
 
 /* --- The image's names --- */
 
