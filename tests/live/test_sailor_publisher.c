@@ -582,6 +582,19 @@ static void a_blocked_connection_waits_and_stays(void **state)
     assert_int_equal(rabbit_connections(rabbit, "-write"), 1);
 }
 
+static void an_idle_connection_stays(void **state)
+{
+    (void)state;
+    open_publisher("?heartbeat=1", (struct kc_publisher_conf){ 0 });
+    usleep(4000 * 1000);
+    struct fate *fate = new_fates(1);
+    int64_t began_ms = kc_now_ms();
+    send(message(f.step.data_key, "m1", "1", fate));
+    assert_confirmed(fate);
+    assert_true(fate->at_ms - began_ms < 1000);
+    assert_null(event_at(mq_take(f.mq, f.step.data, WAIT_MS)->headers, "retry"));
+}
+
 /* Fills the socket before the broker can say that it blocks us: the thread is in a write. */
 static void stuff_the_socket(struct fate *fates)
 {
@@ -748,6 +761,7 @@ int main(void)
         publisher_test(a_message_that_closes_the_channel_does_not_stop_the_others),
         publisher_test(a_message_that_closes_the_channel_is_given_up_after_its_attempts),
         publisher_test(what_no_frame_can_hold_is_given_up_alone),
+        publisher_test(an_idle_connection_stays),
         publisher_test(a_blocked_connection_waits_and_stays),
         publisher_test(a_write_that_is_stuck_survives_heartbeats),
         publisher_test(closing_ends_a_write_that_is_stuck),
