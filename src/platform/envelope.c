@@ -170,11 +170,11 @@ static bool read_routing_key(struct kc_text headers, bool *has_header, struct kc
     size_t before = key->len;
     if (kc_slice_is_string(value))
         kc_slice_decode(value, key);
-    if (!kc_slice_is_string(value) || key->is_full ||
-        key->len - before > ROUTING_KEY_MAX_BYTES) {
+    size_t len = key->len - before;
+    if (!kc_slice_is_string(value) || key->is_full || len > ROUTING_KEY_MAX_BYTES ||
+        memchr(kc_buf_peek(key).p + before, '\0', len)) {
         kc_error_set(err, KC_INPUT, 0,
-                     "header x-eio-routing-key: must be a text of at most %d "
-                     "bytes",
+                     "header x-eio-routing-key: must be a text of at most %d bytes without NUL",
                      ROUTING_KEY_MAX_BYTES);
         return false;
     }

@@ -221,6 +221,7 @@ static void assert_fetched(const char *in, const char *const *bodies, const char
         fail_msg("%s: %s", in, err.text);
     assert_json(e.text, wanted);
     assert_int_equal(s->gets, gets);
+    assert_same_bytes(gets ? kc_buf_peek(&memory) : e.text, e.text);
     assert_int_equal(e.text.p == text, gets == 0); /* nothing to do: nothing is changed */
     kc_buf_deinit(&memory);
     free(text);
@@ -518,6 +519,8 @@ static void a_routing_key_that_amqp_cannot_carry_is_refused(void **state)
     assert_true(print_with(&rules, "1", key, &out, &err));
     assert_false(print_with(&rules, "1", "{'x-eio-routing-key':5}", &out, &err));
     assert_error(&err, KC_INPUT, "must be a text");
+    assert_false(print_with(&rules, "1", "{'x-eio-routing-key':'a\\u0000b'}", &out, &err));
+    assert_error(&err, KC_INPUT, "without NUL");
     kc_buf_deinit(&out);
 }
 

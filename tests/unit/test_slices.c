@@ -267,6 +267,7 @@ static void strings_are_decoded(void **state)
         { "\"a\\u0041\\u00e4\\u20ac\\uD83D\\uDE00z\"", "aAä€😀z" },
         { "\"\\ud800\"", "\xef\xbf\xbd" },
         { "\"\\udc00x\"", "\xef\xbf\xbdx" },
+        { "\"\\udc00\\udc00\"", "\xef\xbf\xbd\xef\xbf\xbd" },
         { "\"\\ud800\\u0041\"", "\xef\xbf\xbd"
                                 "A" },
         { "\"\\ud800\\ud83d\\ude00\"", "\xef\xbf\xbd😀" },
