@@ -43,7 +43,8 @@ static bool init_log(const struct kc_options *o, struct kc_error *err)
     const char *from_env = getenv("LOG_LEVEL");
     if (!o->has_log_level && from_env && *from_env &&
         !kc_log_level_parse(kc_text(from_env), &level)) {
-        kc_error_set(err, KC_CONFIG, 0, "LOG_LEVEL is error, warn, info, debug or trace");
+        kc_error_set(err, KC_CONFIG, 0,
+                     "LOG_LEVEL is fatal, error, warn, info, debug, trace, or 60 to 10");
         return false;
     }
     kc_log_init(level, STDERR_FILENO);

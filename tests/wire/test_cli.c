@@ -453,7 +453,7 @@ static void the_log_level_comes_from_the_environment_or_the_option(void **state)
 
     run = run_with(ARGS("LOG_LEVEL=loud"), args, "");
     assert_exit(&run, 64);
-    assert_has(run.err, "LOG_LEVEL is error, warn, info, debug or trace");
+    assert_has(run.err, "LOG_LEVEL is fatal, error, warn, info, debug, trace, or 60 to 10");
     run_free(&run);
 }
 
