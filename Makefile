@@ -119,6 +119,9 @@ RUN_TESTS = KC_TEST_BINARY=$(abspath $(BINARY)) KC_TEST_ROOT=$(CURDIR) \
 test: docs-check $(BINARY) $(call programs,$(KINDS)) ## Runs every test, on a real Kafka
 	@$(RUN_TESTS) $(call programs,$(KINDS))
 
+# A step of ours that only these tests start.
+test test-live test-interop: $(patsubst %.c,$(BUILD)/%,$(wildcard tests/interop/echo.c))
+
 # `make test-unit`, `make test-mock`, ...: the tests of one folder
 $(KINDS:%=test-%): test-%: $(BINARY) $$(call programs,$$*)
 	@$(RUN_TESTS) $(call programs,$*)
