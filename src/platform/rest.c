@@ -15,8 +15,7 @@
 #include <time.h>
 
 #define HEADERS_MAX 8
-#define SAID_MAX    768 /* bytes of what a server said: an error needs room for its context too \
-                         */
+#define SAID_MAX    768 /* bytes: an error needs room for its context too */
 
 /* --- what the server said --- */
 
