@@ -170,9 +170,11 @@ void kc_log_set_platform(const struct kc_log_field *members)
     sink.platform = kc_buf_take(&b);
 }
 
-void kc_log_set_context(const struct kc_log_context *c)
+const struct kc_log_context *kc_log_set_context(const struct kc_log_context *c)
 {
+    const struct kc_log_context *before = context;
     context = c;
+    return before;
 }
 
 static void put_context(struct kc_buf *b)

@@ -58,11 +58,11 @@ bool kc_log_level_parse(struct kc_text name, enum kc_level *level);
 void kc_log_set_platform(const struct kc_log_field *members);
 
 /* The message that all lines of this thread are about until the next call; NULL: none.
- * Borrowed until then. What is absent is left out. */
+ * Borrowed until then. What is absent is left out. Returns what stood there before. */
 struct kc_log_context {
     struct kc_text thread_id, message_id, parent_message_id;
 };
-void kc_log_set_context(const struct kc_log_context *context);
+const struct kc_log_context *kc_log_set_context(const struct kc_log_context *context);
 
 /* Where stderr shows a progress line, the log asks for it to be wiped before it writes. */
 void kc_log_set_wiper(void (*wipe)(void));

@@ -8,6 +8,7 @@
 #include "net/http.h"
 #include "platform/environment.h"
 #include "platform/hooks.h"
+#include "platform/log_fields.h"
 #include "runtime/shutdown.h"
 #include "transport/transport.h"
 
@@ -17,7 +18,7 @@
 
 static int failed(const struct kc_error *err)
 {
-    kc_log(KC_ERROR, "start_failed", KC_S("code", kc_code_name(err->code)), KC_E(err));
+    kc_log(KC_FATAL, "start_failed", KC_S("code", kc_code_name(err->code)), KC_E(err));
     return EXIT_FAILURE;
 }
 
@@ -61,6 +62,7 @@ int kc_sailor_run(const struct kc_entry *const *entries, enum kc_level log_level
     struct kc_environment environment;
     int code;
     kc_log_init(log_level, STDOUT_FILENO);
+    kc_log_fields_set();
     if (!kc_environment_read(&environment, &err))
         code = failed(&err);
     else if (environment.hook_shutdown)

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "platform/parts.h"
 #include "transport/sailor/sailor_private.h"
 
 #include <stdio.h>
@@ -117,6 +118,16 @@ static struct kc_table *headers_for(const struct kc_job *job, const char *messag
     return headers;
 }
 
+/* --- the log --- */
+
+/* On whatever thread the entry point speaks, a line about its message names that. */
+#define log_of(job, level, ...)                                                                \
+    do {                                                                                       \
+        const struct kc_log_context *before = kc_log_set_context(&(job)->log);                 \
+        kc_log((level), __VA_ARGS__);                                                          \
+        kc_log_set_context(before);                                                            \
+    } while (0)
+
 /* --- errors --- */
 
 static bool wants_error_reply(const struct kc_job *job)
@@ -154,7 +165,7 @@ static void send_failure(struct kc_job *job, const struct kc_failure *failure,
     kc_buf_init(&body, KC_BUF_UNBOUNDED);
     kc_buf_init(&reply, KC_BUF_UNBOUNDED);
     if (!kc_failure_print(failure, s->cipher, input, job->version, &body, &reply, &err)) {
-        kc_log(KC_ERROR, "error_without_input", KC_E(&err));
+        log_of(job, KC_ERROR, "error_without_input", KC_E(&err));
         kc_buf_clear(&body);
         kc_buf_clear(&reply);
         kc_error_clear(&err);
@@ -188,7 +199,7 @@ static void send_error(struct kc_job *job, const struct kc_error *err, struct kc
     char *text = kc_buf_take(&stack);
     const struct kc_failure failure = { name, err->text, text };
     atomic_fetch_add(&job->errors, 1);
-    kc_log(KC_ERROR, "error_emitted", KC_S("code", kc_code_name(err->code)), KC_E(err));
+    log_of(job, KC_ERROR, "error_emitted", KC_S("code", kc_code_name(err->code)), KC_E(err));
     send_failure(job, &failure, KC_RATE_ERROR, true, ack, tag);
     free(text);
 }
@@ -305,7 +316,7 @@ void kc_emit_rebound(struct kc_job *job, const struct kc_error *err)
     if (iteration > s->env->rebound_limit) {
         const struct kc_failure failure = { "Error", "Rebound limit exceeded",
                                             "Not Available" };
-        kc_log(KC_ERROR, "rebound_limit_exceeded", KC_I("limit", s->env->rebound_limit));
+        log_of(job, KC_ERROR, "rebound_limit_exceeded", KC_I("limit", s->env->rebound_limit));
         send_failure(job, &failure, KC_RATE_NONE, false, NULL, 0);
         return;
     }
@@ -316,7 +327,7 @@ void kc_emit_rebound(struct kc_job *job, const struct kc_error *err)
     kc_table_int(headers, "end", kc_wall_ms());
     kc_table_text(headers, "reboundReason", kc_text(err->text));
     kc_table_int(headers, "reboundIteration", iteration);
-    kc_log(KC_WARN, "rebound", KC_I("iteration", iteration), KC_E(err));
+    log_of(job, KC_WARN, "rebound", KC_I("iteration", iteration), KC_E(err));
     struct kc_publishing *p = publishing(job, s->env->rebound_routing_key, &body, headers);
     struct sent *t = p->arg;
     t->is_data = true; /* given up, the message has failed */
@@ -339,7 +350,8 @@ void kc_emit_reply(struct kc_job *job, const struct kc_reply *reply)
     kc_buf_printf(&plain, "{\"statusCode\":%d,\"body\":", reply->status);
     kc_buf_text(&plain, reply->body.p ? reply->body : KC_LIT("null"));
     kc_buf_puts(&plain, ",\"headers\":");
-    kc_buf_text(&plain, reply->headers.p ? reply->headers : KC_LIT("{}"));
+    kc_headers_print(reply->headers.p ? reply->headers : KC_LIT("{}"), true, KC_NO_TEXT,
+                     &plain);
     kc_buf_puts(&plain, "}");
     encode(s, 1, kc_buf_peek(&plain), &body);
     if (is_small_enough(s, &body, &err)) {

@@ -148,6 +148,11 @@ struct kc_job *kc_job_new(struct kc_sailor *s, struct kc_delivery *d)
     job->reply_to = kc_table_get_text(job->headers, "reply_to");
     job->outlet.ops = job->reply_to.p ? &ops_with_reply : &ops;
     job->base = base_of(s, job->headers);
+    job->log = (struct kc_log_context){
+        .thread_id = kc_table_get_text(job->base, "threadId"),
+        .message_id = kc_table_get_text(job->headers, "messageId"),
+        .parent_message_id = kc_table_get_text(job->headers, "parentMessageId"),
+    };
     kc_message_id(job->message_id);
     kc_buf_init(&job->plain, KC_BUF_UNBOUNDED);
     kc_buf_init(&job->fetched, KC_BUF_UNBOUNDED);
@@ -236,7 +241,6 @@ void kc_job_release(struct kc_job *job)
     kc_table_free(job->base);
     kc_buf_deinit(&job->plain);
     kc_buf_deinit(&job->fetched);
-    free(job->log_members);
     free(job);
     pthread_mutex_lock(&s->lock);
     s->jobs--;

@@ -10,6 +10,7 @@
 #ifndef KC_TRANSPORT_SAILOR_JOB_H
 #define KC_TRANSPORT_SAILOR_JOB_H
 
+#include "base/log.h"
 #include "platform/envelope.h"
 #include "runtime/message.h"
 #include "runtime/outlet.h"
@@ -39,7 +40,7 @@ struct kc_job {
 
     struct kc_table *base;       /* headers of all that it leads to */
     char message_id[KC_ID_SIZE]; /* of errors, snapshots and replies */
-    char *log_members;
+    struct kc_log_context log;   /* whom lines about it name; loans of the above */
 
     atomic_int open;     /* `end` unsaid, and publishings unconfirmed */
     atomic_int errors;   /* said */

@@ -15,6 +15,38 @@
 
 #define WAIT_MS 1000 /* looked at again even if nobody said anything */
 
+/* --- the log --- */
+
+/* What lines name while the entry point has a message: copied, since a job may be gone before
+ * the call that was made for it is back. */
+struct subject {
+    struct kc_log_context context;
+    char texts[3][KC_LOG_MEMBER_MAX];
+};
+
+static struct kc_text keep(struct kc_text t, char *copy)
+{
+    if (!t.p)
+        return t;
+    if (t.len > KC_LOG_MEMBER_MAX)
+        t.len = KC_LOG_MEMBER_MAX;
+    memcpy(copy, t.p, t.len);
+    return (struct kc_text){ copy, t.len };
+}
+
+static void begin_subject(struct subject *to, const struct kc_job *job)
+{
+    to->context.thread_id = keep(job->log.thread_id, to->texts[0]);
+    to->context.message_id = keep(job->log.message_id, to->texts[1]);
+    to->context.parent_message_id = keep(job->log.parent_message_id, to->texts[2]);
+    kc_log_set_context(&to->context);
+}
+
+static void end_subject(void)
+{
+    kc_log_set_context(NULL);
+}
+
 /* --- the queue --- */
 
 void kc_sailor_push(struct kc_sailor *s, struct kc_delivery *d, struct kc_given_up *g)
@@ -78,7 +110,10 @@ static void *run_trigger(void *arg)
 {
     struct kc_job *job = arg;
     struct kc_sailor *s = job->sailor;
+    struct subject subject;
+    begin_subject(&subject, job);
     s->entry->process(s->self, NULL, &job->outlet); /* says end, and the job may be gone */
+    end_subject();
     pthread_mutex_lock(&s->lock);
     s->trigger_ended = true;
     bool is_expected = s->is_stopping;
@@ -179,12 +214,15 @@ static void handle(struct kc_sailor *s, struct kc_delivery *d, struct kc_json_re
 {
     struct kc_error err = { 0 };
     struct kc_job *job = kc_job_new(s, d);
+    struct subject subject;
+    begin_subject(&subject, job);
     if (!kc_job_read(job, &err))
         refuse(job, &err);
     else if (s->entry->kind == KC_TRIGGER)
         tick(s, job);
     else
         act(s, job, reader);
+    end_subject();
 }
 
 void *kc_sailor_work(void *arg)
