@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "support/amqp.h"
+#include "support/fail.h"
 #include "support/rabbit.h"
 
 #include <arpa/inet.h>
@@ -153,6 +154,8 @@ static int listening(int *port)
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof(a);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        fail_test("no socket");
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     assert_int_equal(listen(fd, 8), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);

@@ -59,7 +59,9 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 
 static uint64_t add_text(uint64_t hash, struct kc_text t)
 {
-    hash = mix(hash, t.p ? t.len : UINT64_MAX);
+    if (!t.p)
+        return mix(hash, UINT64_MAX);
+    hash = mix(hash, t.len);
     for (size_t at = 0; at < t.len; at += sizeof(uint64_t)) {
         uint64_t word = 0;
         size_t len = t.len - at;

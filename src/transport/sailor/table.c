@@ -16,8 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64 /* what is nested deeper becomes void: nobody sends that but to do harm   \
-                      */
+#define DEPTH_MAX                                                                              \
+    64 /* what is nested deeper becomes void: nobody sends that but to do harm                 \
+        */
 
 struct kc_table {
     amqp_table_t native; /* its entries are on the heap, what they point to in the arena */
@@ -208,7 +209,7 @@ static bool int_of(const amqp_field_value_t *v, int64_t *out)
 {
     switch (v->kind) {
     case AMQP_FIELD_KIND_I8:
-        *out = v->value.i8;
+        *out = (int)v->value.i8;
         return true;
     case AMQP_FIELD_KIND_U8:
         *out = v->value.u8;
@@ -336,9 +337,7 @@ static void print_value(const amqp_field_value_t *v, struct kc_buf *out, int dep
 {
     int64_t number;
     double real;
-    if (depth > DEPTH_MAX)
-        kc_buf_puts(out, "null");
-    else if (v->kind == AMQP_FIELD_KIND_BOOLEAN)
+    if (v->kind == AMQP_FIELD_KIND_BOOLEAN)
         kc_buf_puts(out, v->value.boolean ? "true" : "false");
     else if (v->kind == AMQP_FIELD_KIND_TIMESTAMP)
         kc_buf_printf(out, "{\"!\":\"timestamp\",\"value\":%" PRIu64 "}", v->value.u64);
@@ -354,9 +353,9 @@ static void print_value(const amqp_field_value_t *v, struct kc_buf *out, int dep
         print_double(real, out);
     else if (v->kind == AMQP_FIELD_KIND_UTF8 || v->kind == AMQP_FIELD_KIND_BYTES)
         print_string(v->value.bytes, out);
-    else if (v->kind == AMQP_FIELD_KIND_TABLE)
+    else if (v->kind == AMQP_FIELD_KIND_TABLE && depth <= DEPTH_MAX)
         print_table(&v->value.table, out, depth);
-    else if (v->kind == AMQP_FIELD_KIND_ARRAY)
+    else if (v->kind == AMQP_FIELD_KIND_ARRAY && depth <= DEPTH_MAX)
         print_array(&v->value.array, out, depth);
     else
         kc_buf_puts(out, "null");
