@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BATCH             64  /* messages between two looks at what the broker says */
+#define BATCH             64 /* messages between two looks at what the broker says */
+#define WAKE_MS           60000
 #define STUCK_MS          200 /* after this long a closing publisher's socket is shut */
 #define REPLY_PATIENCE_MS 60000
 #define EXCHANGE_MAX      255 /* of the protocol */
@@ -70,44 +71,59 @@ static int64_t publish_batch(struct kc_publisher *p)
     }
     if (written >= 2)
         cork(p, 0);
-    return written ? 0 : wait_ms;
+    return written == BATCH ? 0 : wait_ms;
 }
 
-/* Sleeps until the broker says something, a message arrives, or the time is over. */
-static void rest(struct kc_publisher *p, int64_t wait_ms)
+/* May sleep, unless something has come in the meantime. */
+static bool fall_asleep(struct kc_publisher *p)
 {
-    struct pollfd fds[2] = { { .fd = p->wake_fd, .events = POLLIN },
-                             { .fd = p->link ? kc_link_fd(p->link) : -1, .events = POLLIN } };
     pthread_mutex_lock(&p->lock);
     p->is_asleep = !p->arrived.first && !p->is_closing && !p->answered_count;
     bool is_asleep = p->is_asleep;
     pthread_mutex_unlock(&p->lock);
-    if (!is_asleep)
-        return;
-    int heartbeat_ms = p->link ? kc_link_heartbeat_ms(p->link) : 0;
-    if (heartbeat_ms > 0 && (wait_ms < 0 || wait_ms > heartbeat_ms))
-        wait_ms = heartbeat_ms;
-    (void)poll(fds, 2, wait_ms < 0 ? -1 : wait_ms > 60000 ? 60000 : (int)wait_ms);
-    uint64_t wakes;
-    if (fds[0].revents)
-        (void)!read(p->wake_fd, &wakes, sizeof(wakes));
+    return is_asleep;
+}
+
+static void wake_up(struct kc_publisher *p)
+{
     pthread_mutex_lock(&p->lock);
     p->is_asleep = false;
     pthread_mutex_unlock(&p->lock);
+}
+
+/* Sleeps until the broker says something, a message arrives, or the time is over; 0: only
+ * looks. True when there is something to hear, or to say to a broker that waits for a
+ * heartbeat. */
+static bool rest(struct kc_publisher *p, int64_t wait_ms)
+{
+    struct pollfd fds[2] = { { .fd = p->wake_fd, .events = POLLIN },
+                             { .fd = p->link ? kc_link_fd(p->link) : -1, .events = POLLIN } };
+    bool has_heard = p->link && kc_publisher_has_heard(p);
+    int heartbeat_ms = p->link ? kc_link_heartbeat_ms(p->link) : 0;
+    if (has_heard || (wait_ms && !fall_asleep(p)))
+        wait_ms = 0;
+    if (heartbeat_ms > 0 && (wait_ms < 0 || wait_ms > heartbeat_ms))
+        wait_ms = heartbeat_ms;
+    (void)poll(fds, 2, wait_ms < 0 ? -1 : wait_ms > WAKE_MS ? WAKE_MS : (int)wait_ms);
+    if (wait_ms)
+        wake_up(p);
+    uint64_t wakes;
+    if (fds[0].revents)
+        (void)!read(p->wake_fd, &wakes, sizeof(wakes));
+    return has_heard || fds[1].revents ||
+           (heartbeat_ms > 0 && kc_now_ms() - p->heard_ms >= heartbeat_ms);
 }
 
 static void *run(void *arg)
 {
     struct kc_publisher *p = arg;
     while (exchange_news(p)) {
-        struct kc_error err = { 0 };
         if (!p->link && p->connect_at_ms <= kc_now_ms())
             kc_publisher_reconnect(p);
-        if (p->link && !kc_publisher_hear(p, &err))
-            kc_publisher_lose(p, &err);
         int64_t wait_ms = p->link ? publish_batch(p) : kc_ms_until(p->connect_at_ms, INT32_MAX);
-        if (wait_ms != 0)
-            rest(p, wait_ms);
+        struct kc_error err = { 0 };
+        if (rest(p, wait_ms) && p->link && !kc_publisher_hear(p, &err))
+            kc_publisher_lose(p, &err);
     }
     pthread_mutex_lock(&p->lock);
     p->has_ended = true;

@@ -9,6 +9,7 @@
 #include "transport/sailor/inbox.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,7 +233,12 @@ static amqp_basic_properties_t properties_of(const struct kc_publisher *p,
 static void hear_out(struct kc_publisher *p, struct kc_error *err)
 {
     struct kc_error said = { 0 };
-    if (!kc_publisher_hear(p, &said) && said.native > 0)
+    while (kc_publisher_hear(p, &said) && p->flight.count) {
+        struct pollfd fd = { .fd = kc_link_fd(p->link), .events = POLLIN };
+        if (!kc_publisher_has_heard(p) && poll(&fd, 1, 0) <= 0)
+            break;
+    }
+    if (said.native > 0)
         *err = said;
 }
 
@@ -357,13 +363,22 @@ static void on_frame(struct kc_publisher *p, const amqp_frame_t *frame)
     }
 }
 
+bool kc_publisher_has_heard(const struct kc_publisher *p)
+{
+    amqp_connection_state_t state = kc_link_state(p->link);
+    return amqp_frames_enqueued(state) || amqp_data_in_buffer(state);
+}
+
 bool kc_publisher_hear(struct kc_publisher *p, struct kc_error *err)
 {
     amqp_frame_t frame;
     int got;
-    while ((got = kc_link_frame(p->link, 0, &frame, err)) > 0) {
-        on_frame(p, &frame);
+    p->heard_ms = kc_now_ms();
+    do {
+        got = kc_link_frame(p->link, 0, &frame, err);
+        if (got > 0)
+            on_frame(p, &frame);
         kc_link_release(p->link);
-    }
-    return got == 0;
+    } while (got > 0 && kc_publisher_has_heard(p));
+    return got >= 0;
 }

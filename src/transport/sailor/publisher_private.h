@@ -34,7 +34,7 @@ struct kc_publisher {
     bool is_blocked; /* connection.blocked */
     int window;      /* so many may be unconfirmed */
     int64_t blocked_since_ms, up_since_ms;
-    int64_t connect_at_ms, logged_ms;
+    int64_t connect_at_ms, logged_ms, heard_ms;
     int backoff_ms;
     char return_reason[128];
     size_t answered_count, answered_bytes; /* not yet subtracted above */
@@ -52,7 +52,10 @@ void kc_publisher_lose(struct kc_publisher *p, const struct kc_error *why);
 /* Publishes; false: the connection was lost, which is dealt with. */
 bool kc_publisher_write(struct kc_publisher *p, struct kc_publishing *publishing);
 
-/* Does what the broker has said, without waiting; false: the connection is broken. */
+/* What the broker has said: whether some of it was read and not yet heard, and what follows
+ * from it, without waiting; false: the connection is broken. Where more is to be read, it
+ * remains. */
+bool kc_publisher_has_heard(const struct kc_publisher *p);
 bool kc_publisher_hear(struct kc_publisher *p, struct kc_error *err) KC_MUST_CHECK;
 
 /* Answers and frees. code and reason only where it is not confirmed. */
