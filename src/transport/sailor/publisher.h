@@ -87,10 +87,12 @@ bool kc_publisher_has_room(struct kc_publisher *p, int wait_ms);
 /* Until everything is answered or wait_ms is over; true when nothing is left. */
 bool kc_publisher_drain(struct kc_publisher *p, int wait_ms);
 
-/* Whether the connection is up, and if not, since when and why. Any thread. */
+/* Whether the connection is up (a blocked one is), and if not, since when and why. Any thread;
+ * err may be NULL. */
 bool kc_publisher_is_well(struct kc_publisher *p, struct kc_error *err);
 
-/* What is left is answered as not confirmed (KC_STOPPED). NULL is fine. */
+/* What is left is answered as not confirmed (KC_STOPPED). Ends a write that is stuck; takes a
+ * second at most to say goodbye, or five where it is just connecting. NULL is fine. */
 void kc_publisher_close(struct kc_publisher *p);
 
 #endif
