@@ -253,14 +253,14 @@ bool kc_envelope_print(const struct kc_envelope_rules *rules, const struct kc_en
                        struct kc_text in_step_id, const struct kc_emitted *m,
                        struct kc_buf *out, struct kc_buf *routing_key, struct kc_error *err)
 {
-    struct kc_text headers = m->headers.p ? m->headers : KC_LIT("{}");
+    struct kc_text headers = m->headers.len > 0 ? m->headers : KC_LIT("{}");
     struct kc_parts parts = { 0 };
     struct kc_buf name;
     bool has_key_header = false;
     if (!read_routing_key(headers, &has_key_header, routing_key, err))
         return false;
     kc_buf_init(&name, KC_BUF_UNBOUNDED);
-    kc_parts_add(&parts, KC_NO_TEXT, m->body.p ? m->body : KC_LIT("{}"), headers);
+    kc_parts_add(&parts, KC_NO_TEXT, m->body.len > 0 ? m->body : KC_LIT("{}"), headers);
     add_passthrough(&parts, rules, in, in_step_id, &name);
     struct kc_parts entries = { parts.list + 1, parts.count - 1, 0 };
     bool ok = rules->is_lightweight

@@ -348,9 +348,9 @@ void kc_emit_reply(struct kc_job *job, const struct kc_reply *reply)
     kc_buf_init(&plain, KC_BUF_UNBOUNDED);
     kc_buf_init(&body, KC_BUF_UNBOUNDED);
     kc_buf_printf(&plain, "{\"statusCode\":%d,\"body\":", reply->status);
-    kc_buf_text(&plain, reply->body.p ? reply->body : KC_LIT("null"));
+    kc_buf_text(&plain, reply->body.len > 0 ? reply->body : KC_LIT("null"));
     kc_buf_puts(&plain, ",\"headers\":");
-    kc_headers_print(reply->headers.p ? reply->headers : KC_LIT("{}"), true, KC_NO_TEXT,
+    kc_headers_print(reply->headers.len > 0 ? reply->headers : KC_LIT("{}"), true, KC_NO_TEXT,
                      &plain);
     kc_buf_puts(&plain, "}");
     encode(s, 1, kc_buf_peek(&plain), &body);
