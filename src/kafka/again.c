@@ -11,7 +11,7 @@
 
 #define REOPEN_PAUSE_MS 500 /* between two writers that end in a fatal error */
 #define METADATA_MS     1000
-#define CROWD_LINGER_MS 1
+#define CROWD_LINGER_MS 2
 #define CROWD_WARM_MS   1500 /* to connect and to get its producer id */
 
 /* The broker refuses a whole request, good records included. */
