@@ -221,7 +221,7 @@ static int each_connection(struct rabbit *r, const char *name, const char *funct
     snprintf(expression, sizeof(expression),
              "F = %s, length([F(P) || P <- rabbit_networking:connections(),"
              " I <- [catch rabbit_networking:connection_info(P, [client_properties])],"
-             " is_list(I),"
+             " is_list(I), is_list(proplists:get_value(client_properties, I))," /* signed in */
              " {_, _, N} <- [case lists:keyfind(<<\"connection_name\">>, 1,"
              " proplists:get_value(client_properties, I)) of false -> {x, x, <<>>};"
              " Found -> Found end],"
