@@ -277,6 +277,15 @@ static void node_handles_our_errors_and_we_handle_theirs(void **state)
 
 /* --- Kafka --- */
 
+/* Started by the first test that needs it. */
+static void need_kafka(void)
+{
+    if (kafka)
+        return;
+    kafka = kafka_start(NULL);
+    witness = witness_open(kafka->plaintext);
+}
+
 /* A certificate in a text of JSON. */
 static char *quoted_file(const char *path)
 {
@@ -327,6 +336,7 @@ static void what_node_emits_is_written_to_kafka_and_goes_on_to_node(void **state
     (void)state;
     struct mq *mq = mq_connect(rabbit->uri);
     struct mq_step source, produce, last;
+    need_kafka();
     const char *topic = witness_new_topic(witness, 3, NULL);
     char members[200];
     mq_step_declare(mq, &source);
@@ -372,6 +382,7 @@ static void what_is_read_from_kafka_goes_on_to_node_and_back_to_us(void **state)
     (void)state;
     struct mq *mq = mq_connect(rabbit->uri);
     struct mq_step consume, middle, last;
+    need_kafka();
     const char *topic = witness_new_topic(witness, 3, NULL);
     const char *group = witness_fresh_name(witness, "group");
     char members[300];
@@ -422,8 +433,6 @@ static int setup(void **state)
     if (rabbit_setup(state) != 0)
         return -1;
     platform = platform_start();
-    kafka = kafka_start(NULL);
-    witness = witness_open(kafka->plaintext);
     return 0;
 }
 
