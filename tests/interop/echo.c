@@ -187,6 +187,8 @@ int main(void)
     const char *from_env = getenv("LOG_LEVEL");
     if (from_env)
         (void)kc_log_level_parse(kc_text(from_env), &level);
+    int64_t drain_ms = KC_SAILOR_DRAIN_MS; /* or as a test says */
+    (void)kc_text_int(kc_text(getenv("KC_ECHO_DRAIN_MS")), 1, 60000, &drain_ms);
     kc_shutdown_block();
-    return kc_sailor_run(entries, level, KC_SAILOR_DRAIN_MS);
+    return kc_sailor_run(entries, level, (int)drain_ms);
 }
