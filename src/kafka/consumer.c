@@ -20,7 +20,7 @@
 
 #define PREFETCH_KBYTES  "4096"
 #define PREFETCH_RECORDS "10000" /* librdkafka counts the bytes of values only */
-#define SEEK_MS         5000
+#define SEEK_MS          5000
 
 struct kc_consumer *kc_consumer_of(void *opaque)
 {

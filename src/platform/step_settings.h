@@ -6,9 +6,9 @@
 
 #include "runtime/entry.h"
 
-/* The credentials alone: the caller's. Where cfg has an object `credentials`, they are in there.
- * Names that nobody knows are logged, but for the platform's own. A flow is not the operator: a
- * field that names a file of this machine is a fault, and is left out. */
+/* The credentials alone: the caller's. Where cfg has an object `credentials`, they are in
+ * there. Names that nobody knows are logged, but for the platform's own. A flow is not the
+ * operator: a field that names a file of this machine is a fault, and is left out. */
 struct kc_doc *kc_step_credentials(const struct kc_doc *cfg, struct kc_faults *faults);
 
 /* The fields of the entry point alone: the caller's. */
