@@ -454,6 +454,24 @@ static void a_queue_that_stays_away_is_told_once(void **state)
     assert_false(wait_for(&catcher->lost, 2, 1000));
 }
 
+static void a_broker_that_stays_away_is_no_queue_that_is_gone(void **state)
+{
+    (void)state;
+    struct kc_error err = { 0 };
+    open_inbox(rabbit->uri, 1, 700);
+    mq = mq_connect(rabbit->uri);
+    mq_declare_queue(mq, catcher->queue, NULL);
+    assert_true(kc_inbox_start(catcher->inbox, &err));
+    mq_close(mq);
+    rabbit_stop(rabbit);
+    assert_false(wait_for(&catcher->lost, 1, 2000));
+    rabbit_restart(rabbit);
+    mq = mq_connect(rabbit->uri);
+    say("m1", "one");
+    assert_true(wait_for(&catcher->count, 1, 40000)); /* the pause has grown meanwhile */
+    assert_int_equal(catcher->lost, 0);
+}
+
 static void a_queue_that_is_not_there_at_first_is_an_error(void **state)
 {
     (void)state;
@@ -496,15 +514,16 @@ static void a_broker_that_is_silent_is_left(void **state)
     struct kc_error err = { 0 };
     char uri[128];
     (void)snprintf(uri, sizeof(uri), "%s?heartbeat=1", rabbit->uri);
-    open_inbox(uri, 1, 1000);
+    open_inbox(uri, 1, 0);
     mq = mq_connect(rabbit->uri);
     mq_declare_queue(mq, catcher->queue, NULL);
     assert_true(kc_inbox_start(catcher->inbox, &err));
     rabbit_freeze(rabbit);
-    assert_true(wait_for(&catcher->lost, 1, 30000));
+    usleep(4000000); /* two heartbeats that do not come, and some air */
     rabbit_thaw(rabbit);
     say("m1", "one");
     assert_caught(1);
+    assert_int_equal(catcher->caught[0]->generation, 2);
 }
 
 /* --- Its end --- */
@@ -590,6 +609,7 @@ int main(void)
         inbox_test(a_dropped_one_comes_again_over_another_connection),
         inbox_test(a_consumer_that_the_broker_cancels_begins_again),
         inbox_test(a_queue_that_stays_away_is_told_once),
+        inbox_test(a_broker_that_stays_away_is_no_queue_that_is_gone),
         inbox_test(a_queue_that_is_not_there_at_first_is_an_error),
         inbox_test(heartbeats_go_on_while_nothing_happens),
         inbox_test(a_broker_that_is_silent_is_left),

@@ -257,7 +257,7 @@ static int wait_for_ms(const struct kc_inbox *in, const struct kc_inbox_wishes *
     else if (w->link)
         wait = kc_ms_until(in->retry_at_ms, wait);
     if (kc_inbox_is_losing(in, w))
-        wait = kc_ms_until(in->lost_at_ms + in->conf.lost_ms, wait);
+        wait = kc_ms_until(in->gone_at_ms + in->conf.lost_ms, wait);
     return w->close ? kc_ms_until(w->close_by_ms, wait) : wait;
 }
 

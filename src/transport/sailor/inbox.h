@@ -5,9 +5,9 @@
  *            others    answer
  * Queue      what is unanswered: at most `prefetch`, which the broker sees to
  * Reconnect  for ever, from 100 ms to 30 s, with jitter; a consumer that the broker cancelled
- *            is begun again in the same way. Longer than lost_ms: on_lost
- * Again      what was unanswered when a connection broke is delivered once more. It is known by
- *            its message id and a hash of its body, where the broker says "redelivered" and the
+ *            is begun again in the same way. A queue that the broker does not have for lost_ms:
+ * on_lost Again      what was unanswered when a connection broke is delivered once more. It is
+ * known by its message id and a hash of its body, where the broker says "redelivered" and the
  *            connection is another one: it is not given out a second time, and its answer goes
  *            to the new delivery. The same holds for answers that may have been lost with the
  *            connection. Otherwise each delivery is a message of its own, with equal ids or
@@ -57,7 +57,7 @@ struct kc_inbox_conf {
     const struct kc_amqp_uri *uri;
     const char *queue;
     int prefetch;
-    int lost_ms; /* 0: never given up */
+    int lost_ms; /* 0: never given up; what counts is a queue that is gone, not a broker */
 
     /* On the inbox's thread; must not block, and may not close the inbox. */
     void (*on_delivery)(void *arg, struct kc_delivery *d);

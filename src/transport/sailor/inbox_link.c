@@ -77,6 +77,10 @@ void kc_inbox_lose(struct kc_inbox *in, const struct kc_error *err)
     bool is_first = in->lost_at_ms == 0;
     if (is_first)
         in->lost_at_ms = now;
+    if (err->code != KC_NOT_FOUND) /* a broker that is away says nothing of its queues */
+        in->gone_at_ms = 0;
+    else if (in->gone_at_ms == 0)
+        in->gone_at_ms = now;
     if (!fail_start(in, err))
         say_lost(in, is_first, pause);
 }
@@ -87,7 +91,7 @@ void kc_inbox_say_restored(struct kc_inbox *in)
         return;
     kc_log(KC_INFO, "amqp_restored", KC_S("connection", "read"), KC_S("queue", in->queue),
            KC_I("afterMs", kc_now_ms() - in->lost_at_ms));
-    in->lost_at_ms = 0;
+    in->lost_at_ms = in->gone_at_ms = 0;
     in->lost_was_told = false;
 }
 
@@ -107,12 +111,12 @@ void kc_inbox_reconnect(struct kc_inbox *in, const struct kc_inbox_wishes *w)
 
 bool kc_inbox_is_losing(const struct kc_inbox *in, const struct kc_inbox_wishes *w)
 {
-    return in->lost_at_ms != 0 && !in->lost_was_told && in->conf.lost_ms > 0 && !w->cancel;
+    return in->gone_at_ms != 0 && !in->lost_was_told && in->conf.lost_ms > 0 && !w->cancel;
 }
 
 void kc_inbox_tell_lost(struct kc_inbox *in, const struct kc_inbox_wishes *w)
 {
-    if (!kc_inbox_is_losing(in, w) || kc_now_ms() - in->lost_at_ms < in->conf.lost_ms)
+    if (!kc_inbox_is_losing(in, w) || kc_now_ms() - in->gone_at_ms < in->conf.lost_ms)
         return;
     in->lost_was_told = true;
     in->conf.on_lost(in->conf.arg, &in->lost_error);
