@@ -525,8 +525,8 @@ static void no_self_passthrough_custom_keys_and_more_variables(void **state)
     struct twins t =
         start_twins("{'is_passthrough':true}",
                     ECHO("ELASTICIO_PROTOCOL_VERSION=2", "ELASTICIO_NO_SELF_PASSTRHOUGH=1",
-                         "ELASTICIO_ADDITIONAL_VARS_FOR_HEADERS=ELASTICIO_FOO_BAR, "
-                         "PLAIN_Var2,ELASTICIO_MISSING,ELASTICIO_X509_CERT",
+                         ("ELASTICIO_ADDITIONAL_VARS_FOR_HEADERS=ELASTICIO_FOO_BAR, "
+                          "PLAIN_Var2,ELASTICIO_MISSING,ELASTICIO_X509_CERT"),
                          "ELASTICIO_FOO_BAR=fb", "PLAIN_Var2=pv", "ELASTICIO_X509_CERT=cert"));
     SEND(&t,
          ORDER("{\"data\":{\"y\":1},\"headers\":{\"keep\":\"me\",\"X-Eio-Routing-Key\":"

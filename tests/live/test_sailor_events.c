@@ -260,8 +260,8 @@ static void version_2_a_routing_key_no_self_and_variables_as_headers(void **stat
     mq_declare_queue(mq, "custom", NULL);
     mq_bind(mq, "custom", step.exchange, "rk.custom");
     start("ELASTICIO_PROTOCOL_VERSION=2", "ELASTICIO_NO_SELF_PASSTRHOUGH=1",
-          "ELASTICIO_ADDITIONAL_VARS_FOR_HEADERS=ELASTICIO_FOO_BAR, "
-          "PLAIN_Var2,ELASTICIO_MISSING",
+          ("ELASTICIO_ADDITIONAL_VARS_FOR_HEADERS=ELASTICIO_FOO_BAR, "
+           "PLAIN_Var2,ELASTICIO_MISSING"),
           "ELASTICIO_FOO_BAR=fb", "PLAIN_Var2=pv");
     const char *body = "{'orders':[{'data':{'a':1},'id':'" ID_2
                        "','headers':{'keep':'me','X-Eio-Routing-Key':'rk.custom'}}]}";
