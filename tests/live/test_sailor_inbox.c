@@ -155,11 +155,14 @@ static void wait_unwritten_is_none(void)
 /* Its so many'th connection. */
 static void wait_connection(uint32_t wanted)
 {
-    const uint32_t *is = &catcher->inbox->generation;
-    for (int64_t deadline = kc_now_ms() + WAIT_MS;
-         __atomic_load_n(is, __ATOMIC_RELAXED) < wanted; usleep(1000))
-        if (kc_now_ms() > deadline)
-            fail_msg("it does not connect again");
+    for (int64_t deadline = kc_now_ms() + WAIT_MS; kc_now_ms() < deadline; usleep(1000)) {
+        pthread_mutex_lock(&catcher->inbox->lock);
+        bool is_there = catcher->inbox->generation >= wanted;
+        pthread_mutex_unlock(&catcher->inbox->lock);
+        if (is_there)
+            return;
+    }
+    fail_msg("it does not connect again");
 }
 
 /* How many connections there were. Only what a delivery says of it may be read. */

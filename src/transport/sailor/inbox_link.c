@@ -18,7 +18,9 @@ bool kc_inbox_connect(struct kc_inbox *in, int timeout_ms, struct kc_error *err)
                                        .timeout_ms = timeout_ms };
     if (!kc_link_open(&in->link, &conf, err))
         return false;
+    pthread_mutex_lock(&in->lock);
     in->generation++;
+    pthread_mutex_unlock(&in->lock);
     in->consumer = KC_CONSUMER_NONE;
     in->is_readable = true;
     in->up_at_ms = kc_now_ms();

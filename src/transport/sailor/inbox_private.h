@@ -47,7 +47,7 @@ struct kc_inbox {
 
     /* the thread's own */
     struct kc_link *link; /* NULL: none now */
-    uint32_t generation;  /* of the link */
+    uint32_t generation;  /* of the link; others may read it with the lock */
     enum kc_consumer consumer;
     char *tag;            /* the consumer's */
     bool is_readable;     /* there is, or may be, something in the socket */
