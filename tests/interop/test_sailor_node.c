@@ -9,6 +9,7 @@
 #include "support/witness.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -175,6 +176,9 @@ static void end_chain(struct mq *mq, struct chain *c)
         rabbit_wait_queue(rabbit, c->queues[i].input, 0, 0, WAIT_MS);
         assert_int_equal(mq_count(mq, c->queues[i].error), 0);
         assert_int_equal(mq_count(mq, c->queues[i].rejected), 0);
+        process_signal(c->steps[i]->process, SIGTERM);
+    }
+    for (int i = 0; i < LENGTH; i++) { /* they end side by side */
         step_stop(c->steps[i], END_MS);
         mq_step_delete(mq, &c->queues[i]);
     }
