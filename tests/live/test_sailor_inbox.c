@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS    15000
+#define WAIT_MS    45000 /* longer than an inbox waits between two tries */
 #define CAUGHT_MAX 64
 #define MORE_MS    300 /* long enough for a delivery that must not come */
 
