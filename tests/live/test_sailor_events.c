@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_sailor_events.c - every event of a step on a real RabbitMQ, as the platform's protocol
  * has it: the step that echoes does what a message orders, and what leaves is compared to the
- * last byte, header and field type. */
+ * last byte, header and field type.
+ *
+ * What a step must keep to, and where that is tested (`life` is test_sailor_life.c, the names
+ * without a file are below):
+ *
+ *     encryption, both ways        unit/test_cipher, unit/test_envelope, and the examples below
+ *     variables that are missing   unit/test_environment, life: the_first_variable_...
+ *     numbers and booleans         unit/test_environment
+ *     names of further headers     unit/test_environment, version_2_...
+ *     all headers, their kinds     a_data_message_..., version_2_..., and every event's own
+ *     errors and their input       an_error_is_told_..., the_input_of_an_error_...
+ *     rebounds                     a_rebound_..., a_message_rebounds_...
+ *     passthrough, four cases      passthrough_...
+ *     large bodies                 a_large_body_... to a_body_that_cannot_be_fetched_...
+ *     refused, returned, retried   test_sailor_publisher.c
+ *     a connection that ends       life: a_handler_runs_once_..., test_sailor_inbox.c
+ *     SIGTERM                      life: a_message_is_finished_... and those around it
+ *     the shutdown hook            life: the_shutdown_hook_needs_no_broker
+ *     neighbours in Node.js        interop/test_sailor_node.c */
 #include "support/component.h"
 #include "support/fail.h"
 #include "support/node_step.h"

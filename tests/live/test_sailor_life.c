@@ -438,6 +438,18 @@ static void an_idle_step_ends_at_once(void **state)
     }
 }
 
+static void a_signal_during_the_start_ends_it_when_it_has_started(void **state)
+{
+    (void)state;
+    platform_fail(platform, GET_STEP, 1,
+                  &(struct stub_answer){ .delay_ms = 1500, .body = "{}" });
+    struct step *s = launch(ECHO);
+    stub_wait(platform->stub, 0, WAIT_MS);
+    process_signal(s->process, SIGTERM);
+    assert_ended(s, EXIT_SUCCESS);
+    assert_non_null(strstr(step_log(s), "Fully initialized"));
+}
+
 /* The first of two messages is finished, the second is not begun. */
 static void assert_finishes_what_it_has(int signals)
 {
@@ -579,6 +591,19 @@ static void a_signal_while_the_broker_is_away_still_finishes_the_message(void **
     rabbit_wait_queue(rabbit, step.input, 0, 0, WAIT_MS);
 }
 
+static void a_handler_may_take_longer_than_heartbeats(void **state)
+{
+    (void)state;
+    char uri[128];
+    snprintf(uri, sizeof(uri), "ELASTICIO_AMQP_URI=%s?heartbeat=1", rabbit->uri);
+    struct step *s = start(uri);
+    order("{'wait':6000},{'data':'late'}");
+    mq_take(mq, step.data, WAIT_MS);
+    rabbit_wait_queue(rabbit, step.input, 0, 0, WAIT_MS);
+    assert_null(strstr(step_log(s), "_lost")); /* no connection was */
+    step_stop(s, WAIT_MS);
+}
+
 static void a_queue_that_is_declared_again_is_consumed_again(void **state)
 {
     (void)state;
@@ -613,6 +638,7 @@ int main(void)
         life_test(what_is_logged_follows_the_platform_s_levels),
         life_test(no_line_holds_a_body_or_a_secret),
         life_test(an_idle_step_ends_at_once),
+        life_test(a_signal_during_the_start_ends_it_when_it_has_started),
         life_test(a_message_is_finished_before_the_end),
         life_test(a_second_signal_changes_nothing),
         life_test(what_is_unfinished_when_time_is_over_comes_again),
@@ -621,6 +647,7 @@ int main(void)
         life_test(a_handler_runs_once_though_its_connections_break),
         life_test(a_message_is_rejected_once_though_its_connection_is_closed),
         life_test(a_signal_while_the_broker_is_away_still_finishes_the_message),
+        life_test(a_handler_may_take_longer_than_heartbeats),
         life_test(a_queue_that_is_declared_again_is_consumed_again),
     };
     return cmocka_run_group_tests_name("live/sailor_life", tests, rabbit_setup,
