@@ -99,13 +99,16 @@ static json_t *load(struct kc_text t, json_error_t *why)
     return json_loadb(t.len ? t.p : "", t.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, why);
 }
 
-/* What jansson takes and we do not is too deep; it goes further than we do. */
+/* What jansson takes and we do not is too deep, as it goes further than we do, or has a NUL
+ * after a number, which it loses: no JSON holds a NUL. */
 static void check_refused(struct kc_text text, const struct kc_error *err)
 {
     json_error_t why;
     json_t *witness = load(text, &why);
     CHECK(*err->text && err->code == KC_INPUT);
-    CHECK_SAY(!json_is_object(witness) || strstr(err->text, "too many levels"), err->text);
+    CHECK_SAY(!json_is_object(witness) || strstr(err->text, "too many levels") ||
+                  memchr(text.p, 0, text.len),
+              err->text);
     json_decref(witness);
 }
 
