@@ -421,7 +421,9 @@ static void assert_unreadable(void)
 {
     struct mq_message *m = take(step.error);
     assert_json(m->headers, "parentMessageId", "\"bad\"");
-    assert_int_equal(json_object_size(json_loads(m->body, 0, NULL)), 1);
+    json_t *raw = json_loads(m->body, 0, NULL);
+    assert_int_equal(json_object_size(raw), 1);
+    json_decref(raw);
     json_t *error = platform_read_error(m);
     assert_non_null(strstr(event_str(error, "error.message"), "cannot be read"));
     assert_null(event_at(error, "errorInput"));
