@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #define WAIT_MS   30000
-#define STALL_MS  8000  /* without progress: a step of Node.js hangs, and is started again */
+#define STALL_MS  5000  /* without progress: a step of Node.js hangs, and is started again */
 #define STUCK_MS  60000 /* still without: the test fails */
 #define LOOK_MS   1000  /* between two looks at the steps of Node.js */
 #define LINE_SIZE 65536
@@ -299,10 +299,6 @@ static void let_happen(struct endurance *e)
         return;
     int64_t began = now_ms();
     const char *what = faults[e->next_fault].what;
-    if (e->is_killed)
-        e->again_kills += e->tally.again - e->again_before;
-    e->again_before = e->tally.again;
-    e->is_killed = strncmp(what, "kill", 4) == 0;
     faults[e->next_fault++].happens(e);
     print_message("%6.1f s  %6lld  %s, %lld ms; %lld came twice\n",
                   (double)(began - e->began_ms) / 1000, (long long)e->tally.different, what,
@@ -379,8 +375,10 @@ static _Noreturn void fail_stuck(struct endurance *e)
               log + (len > 3000 ? len - 3000 : 0));
 }
 
-/* One that reconnected may keep messages that it never answers: they come again once it is
- * gone. It is not to blame for what stands in our queue, nor while it has nothing to do. */
+/* One that gets two messages of one id side by side, which is what happens when ours publishes
+ * again what was not confirmed, answers the later one alone; and one that reconnected may keep
+ * some too. When its prefetch is full of them it hangs. They come again once it is gone. It is
+ * not to blame for what stands in our queue, nor while it has nothing to do. */
 static bool hangs(struct endurance *e, int which)
 {
     if (which == OURS || !has(e, which) ||
@@ -483,7 +481,7 @@ void endurance_run(struct endurance *e, void (*feed)(struct endurance *e))
 void endurance_report(const struct endurance *e)
 {
     int64_t lost = e->tally.count - e->tally.different;
-    print_message("%s: %lld messages, %lld lost, %lld came twice (%.0f a kill); %d kills, %d "
+    print_message("%s: %lld messages, %lld lost, %lld came twice; %d kills, %d "
                   "starts, RabbitMQ restarted %d times, connections ended %d times, queue full "
                   "%d times, %d starts of Node.js; %.0f s, %ld kB at most, %.0f us of CPU a "
                   "message\n",

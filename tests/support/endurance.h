@@ -37,7 +37,6 @@ struct endurance {
     struct tally tally;
     int kills, starts, restarts, closings, fillings;
     int node_starts;       /* of all steps of Node.js */
-    int64_t again_kills;   /* came twice between a kill and the next thing that happened */
     double seconds, cpu_s; /* ours */
     long rss_kb;           /* ours, at most */
 
@@ -47,8 +46,7 @@ struct endurance {
     size_t line_size, line_len;
     int sink_fd;
     size_t next_fault;
-    bool is_killed; /* the last thing that happened is a kill */
-    int64_t began_ms, again_before, progress_ms, looked_ms, replaced_ms;
+    int64_t began_ms, progress_ms, looked_ms, replaced_ms;
 };
 
 /* The queues of a step, of which `data` refuses what is too much. */
