@@ -19,7 +19,7 @@
 
 #define BATCH             64 /* messages between two looks at what the broker says */
 #define WAKE_MS           60000
-#define STUCK_MS          200 /* after this long a closing publisher's socket is shut */
+#define STUCK_MS          200 /* so often a closing publisher's socket is shut */
 #define REPLY_PATIENCE_MS 60000
 #define EXCHANGE_MAX      255 /* of the protocol */
 
@@ -266,8 +266,8 @@ static void end_thread(struct kc_publisher *p)
     p->is_closing = true;
     pthread_mutex_unlock(&p->lock);
     wake(p);
-    if (!await(p, has_ended, STUCK_MS)) {
-        /* In a write that the broker does not read, or connecting. */
+    while (!await(p, has_ended, STUCK_MS)) {
+        /* In a write that the broker does not read, or connecting, and then in such a write. */
         pthread_mutex_lock(&p->lock);
         if (p->open_link)
             kc_link_interrupt(p->open_link);
