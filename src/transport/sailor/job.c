@@ -34,9 +34,9 @@ static void put_thread_id(struct kc_table *base, const struct kc_table *headers)
 {
     char fresh[KC_ID_SIZE];
     struct kc_text id = kc_table_get_text(headers, "threadId");
-    if (!id.p)
+    if (id.len == 0)
         id = kc_table_get_text(base, META_PREFIX "trace-id");
-    if (!id.p) {
+    if (id.len == 0) {
         kc_message_id(fresh);
         id = kc_text(fresh);
     }
@@ -49,7 +49,7 @@ static struct kc_table *base_of(const struct kc_sailor *s, const struct kc_table
     struct kc_text parent = kc_table_get_text(headers, "messageId");
     struct kc_text reply_to = kc_table_get_text(headers, "reply_to");
     copy_meta(base, headers);
-    if (reply_to.p)
+    if (reply_to.len > 0)
         kc_table_text(base, "reply_to", reply_to);
     if (parent.p)
         kc_table_text(base, "parentMessageId", parent);
@@ -146,6 +146,8 @@ struct kc_job *kc_job_new(struct kc_sailor *s, struct kc_delivery *d)
         job->version = 1;
     job->in_step_id = kc_table_get_text(job->headers, "stepId");
     job->reply_to = kc_table_get_text(job->headers, "reply_to");
+    if (job->reply_to.len == 0) /* as good as none */
+        job->reply_to = KC_NO_TEXT;
     job->outlet.ops = job->reply_to.p ? &ops_with_reply : &ops;
     job->base = base_of(s, job->headers);
     job->log = (struct kc_log_context){
