@@ -123,7 +123,8 @@ static enum kc_seen_as match(struct kc_inbox *in, struct kc_delivery *d)
 {
     struct kc_text id = kc_table_get_text(d->headers, "messageId");
     d->generation = in->generation;
-    d->hash = kc_seen_hash(in->seen, id, (struct kc_text){ d->body, d->body_len });
+    d->hash = kc_seen_hash(in->seen, id, (struct kc_text){ d->body, d->body_len }) +
+              (uint64_t)kc_table_get_int(d->headers, "reboundIteration", 0);
     pthread_mutex_lock(&in->lock);
     enum kc_seen_as as = KC_SEEN_NEVER;
     if (in->parts.is_redelivered)
