@@ -315,6 +315,29 @@ static void in_an_ordinary_flow_each_tick_is_a_run_from_the_beginning_to_the_end
     stop(p);
 }
 
+static void a_run_ends_though_its_messages_are_given_up(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    set_step(topic, ", 'groupId': 'given-up'");
+    write_records(topic, 0, 3);
+    mq_unbind(mq, step.data, step.exchange, step.data_key);
+    struct process *p = component_start(
+        ARGS("sailor"),
+        &(struct process_options){
+            .env =
+                platform_env(platform, rabbit, &step,
+                             ARGS("ELASTICIO_FUNCTION=consume", "ELASTICIO_FLOW_TYPE=ordinary",
+                                  "ELASTICIO_AMQP_PUBLISH_RETRY_ATTEMPTS=2")) });
+    await_ready(p);
+    tick("t1");
+    for (int i = 0; i < 3; i++)
+        json_decref(platform_read_error(mq_take(mq, step.error, WAIT_MS)));
+    rabbit_wait_queue(rabbit, step.input, 0, 0, WAIT_MS);
+    assert_int_equal(witness_committed(witness, "given-up", topic, 0), 3);
+    stop(p);
+}
+
 static void a_sample_is_ten_records_and_leaves_no_trace(void **state)
 {
     (void)state;
@@ -392,6 +415,7 @@ int main(void)
         sailor_test(the_first_tick_starts_it_and_each_record_is_a_message_of_its_own),
         sailor_test(an_offset_moves_only_after_the_publisher_confirm),
         sailor_test(in_an_ordinary_flow_each_tick_is_a_run_from_the_beginning_to_the_end),
+        sailor_test(a_run_ends_though_its_messages_are_given_up),
         sailor_test(a_sample_is_ten_records_and_leaves_no_trace),
         sailor_test(many_records_in_one_message_go_beyond_the_platform_s_limit),
         sailor_test(with_the_default_limit_it_is_exactly_the_limit),

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EXPIRATION_MAX_MS                                                                      \
+    INT64_C(315360000000) /* ten years; a broker refuses what is too long */
+
 /* A publishing on its way: what its answer means. */
 struct sent {
     struct kc_sailor *sailor;
@@ -18,13 +21,6 @@ struct sent {
     const struct kc_ack *ack; /* of a record; NULL: none */
     uint64_t tag;
     bool is_data; /* given up, it is an error */
-};
-
-struct kc_given_up {
-    struct kc_job *job;
-    const struct kc_ack *ack;
-    uint64_t tag;
-    struct kc_error err;
 };
 
 /* --- answers --- */
@@ -35,21 +31,18 @@ static void settle(const struct kc_ack *ack, uint64_t tag, bool is_accepted)
         ack->settle(ack->arg, &tag, 1, is_accepted);
 }
 
-static void give_up(struct sent *t, const struct kc_error *err)
+static void send_error(struct kc_job *job, const struct kc_error *err, struct kc_text details,
+                       const struct kc_ack *ack, uint64_t tag);
+
+static void give_up(const struct sent *t, const struct kc_error *err)
 {
-    struct kc_sailor *s = t->sailor;
-    pthread_mutex_lock(&s->lock);
-    bool is_abandoned = s->is_abandoned;
-    pthread_mutex_unlock(&s->lock);
-    if (t->is_data && !is_abandoned && err->code != KC_STOPPED) {
-        struct kc_given_up *g = kc_new0(struct kc_given_up);
-        *g = (struct kc_given_up){ t->job, t->ack, t->tag, *err };
-        kc_sailor_push(s, NULL, g); /* with our share of the job */
-        return;
-    }
-    if (t->is_data || t->ack)
+    bool is_stopped = err->code == KC_STOPPED;
+    if (is_stopped)
         atomic_store(&t->job->is_lost, true);
-    settle(t->ack, t->tag, false);
+    if (t->is_data && !is_stopped)
+        send_error(t->job, err, KC_NO_TEXT, t->ack, t->tag);
+    else
+        settle(t->ack, t->tag, false);
     kc_job_release(t->job);
 }
 
@@ -65,11 +58,20 @@ static void on_done(void *arg, bool is_confirmed, const struct kc_error *err)
     free(t);
 }
 
+static bool is_abandoned(struct kc_sailor *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool is = s->is_abandoned;
+    pthread_mutex_unlock(&s->lock);
+    return is;
+}
+
 void kc_sailor_send(struct kc_sailor *s, struct kc_publishing *p)
 {
     struct kc_error err = { 0 };
+    bool is_too_late = is_abandoned(s); /* what it comes from is delivered again */
     pthread_mutex_lock(&s->sending);
-    if (s->publisher) {
+    if (s->publisher && !is_too_late) {
         kc_publisher_send(s->publisher, p);
         p = NULL;
     }
@@ -209,13 +211,6 @@ void kc_emit_error(struct kc_job *job, const struct kc_error *err, struct kc_tex
     send_error(job, err, details, NULL, 0);
 }
 
-void kc_emit_given_up(struct kc_given_up *g)
-{
-    send_error(g->job, &g->err, KC_NO_TEXT, g->ack, g->tag);
-    kc_job_release(g->job);
-    free(g);
-}
-
 /* --- data --- */
 
 static void encode(const struct kc_sailor *s, int version, struct kc_text plain,
@@ -302,17 +297,17 @@ void kc_emit_data(struct kc_job *job, const struct kc_data *data)
 
 static int64_t expiration_of(const struct kc_environment *env, int64_t iteration)
 {
-    return iteration > 40
-               ? INT64_MAX / 2
-               : env->rebound_initial_expiration_ms * ((int64_t)1 << (iteration - 1));
+    int64_t ms = env->rebound_initial_expiration_ms;
+    for (; iteration > 1 && ms > 0 && ms < EXPIRATION_MAX_MS; iteration--)
+        ms *= 2;
+    return ms < EXPIRATION_MAX_MS ? ms : EXPIRATION_MAX_MS;
 }
 
 void kc_emit_rebound(struct kc_job *job, const struct kc_error *err)
 {
     struct kc_sailor *s = job->sailor;
-    int64_t iteration = kc_table_get_int(job->headers, "reboundIteration", 0) + 1;
-    if (iteration < 1)
-        iteration = 1;
+    int64_t so_far = kc_table_get_int(job->headers, "reboundIteration", 0);
+    int64_t iteration = so_far < 0 ? 1 : so_far < INT64_MAX ? so_far + 1 : so_far;
     if (iteration > s->env->rebound_limit) {
         const struct kc_failure failure = { "Error", "Rebound limit exceeded",
                                             "Not Available" };

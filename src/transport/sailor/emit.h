@@ -12,7 +12,8 @@ struct kc_job;
 struct kc_sailor;
 
 /* data->ack is told when it is confirmed. What cannot be sent at all, since it is too large or
- * the storage fails, becomes an error event; the ack is told when that is confirmed. */
+ * the storage fails, becomes an error event; the ack is told when that is confirmed. The same
+ * holds for what the publisher gave up. */
 void kc_emit_data(struct kc_job *job, const struct kc_data *data);
 
 /* An error, and its copy for whoever waits for a reply. details is JSON or absent. The job's
@@ -25,11 +26,6 @@ void kc_emit_rebound(struct kc_job *job, const struct kc_error *err);
 
 void kc_emit_reply(struct kc_job *job, const struct kc_reply *reply);
 void kc_emit_snapshot(struct kc_job *job, struct kc_text json, bool is_update);
-
-/* What a publishing that was given up led to: the worker says it as an error of its job. Takes
- * over the share of the job that the publishing had. */
-struct kc_given_up;
-void kc_emit_given_up(struct kc_given_up *g);
 
 /* Reports why the step cannot start, and waits for the confirm. */
 void kc_emit_startup_error(struct kc_sailor *s, const struct kc_error *err, int wait_ms);

@@ -61,7 +61,8 @@ struct kc_publishing {
 
     /* Once, on the publisher's thread or in kc_publisher_close(): confirmed, or given up (err
      * says why; its text is the platform's: "Failed on publishing … message to MQ: …"). Must
-     * not block, and not call the publisher. */
+     * not block; of the publisher it may call kc_publisher_send(), but not while that closes:
+     * then err is KC_STOPPED. */
     void (*done)(void *arg, bool is_confirmed, const struct kc_error *err);
     void *arg;
 

@@ -66,7 +66,7 @@ void kc_sailor_fail(struct kc_sailor *s)
 
 static void on_delivery(void *arg, struct kc_delivery *d)
 {
-    kc_sailor_push(arg, d, NULL);
+    kc_sailor_push(arg, d);
 }
 
 static void on_lost(void *arg, const struct kc_error *err)
@@ -242,8 +242,8 @@ static void close_(void *self)
     if (!s)
         return;
     kc_rotation_stop();
+    end_threads(s); /* they ask the publisher for room */
     close_publisher(s);
-    end_threads(s);
     if (s->self)
         s->entry->close(s->self);
     if (!kc_inbox_close(s->inbox, ANSWER_MS))

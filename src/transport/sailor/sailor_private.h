@@ -18,10 +18,9 @@
 
 #define KC_SAMPLE_RECORDS 10
 
-/* A thing for the worker to do: one of both. */
+/* A delivery that waits for the worker. */
 struct kc_work {
     struct kc_delivery *delivery;
-    struct kc_given_up *given_up;
     struct kc_work *next;
 };
 
@@ -60,7 +59,6 @@ struct kc_sailor {
     bool is_stopping;
     bool is_abandoned; /* no time is left: nothing is answered any more */
     bool worker_may_end;
-    bool trigger_ended;
     int stop_ms;
     int exit_code;
 };
@@ -70,10 +68,11 @@ void kc_sailor_changed(struct kc_sailor *s);
 
 /* worker.c */
 void *kc_sailor_work(void *sailor);
-void kc_sailor_push(struct kc_sailor *s, struct kc_delivery *d, struct kc_given_up *g);
+void kc_sailor_push(struct kc_sailor *s, struct kc_delivery *d);
 void kc_sailor_fail(struct kc_sailor *s); /* ends it all with exit code 1 */
 
-/* emit.c: sends, or gives up where the publisher is over. */
+/* emit.c: sends, or gives up where the publisher is over or everything is abandoned. Any
+ * thread, the publisher's too. */
 void kc_sailor_send(struct kc_sailor *s, struct kc_publishing *p);
 
 #endif

@@ -49,11 +49,10 @@ static void end_subject(void)
 
 /* --- the queue --- */
 
-void kc_sailor_push(struct kc_sailor *s, struct kc_delivery *d, struct kc_given_up *g)
+void kc_sailor_push(struct kc_sailor *s, struct kc_delivery *d)
 {
     struct kc_work *w = kc_new0(struct kc_work);
     w->delivery = d;
-    w->given_up = g;
     pthread_mutex_lock(&s->lock);
     *s->last_work = w;
     s->last_work = &w->next;
@@ -61,7 +60,8 @@ void kc_sailor_push(struct kc_sailor *s, struct kc_delivery *d, struct kc_given_
     pthread_mutex_unlock(&s->lock);
 }
 
-static struct kc_work *pop(struct kc_sailor *s)
+/* What it gives when there is no time left is not to be begun. */
+static struct kc_work *pop(struct kc_sailor *s, bool *is_too_late)
 {
     pthread_mutex_lock(&s->lock);
     s->is_working = false;
@@ -75,6 +75,7 @@ static struct kc_work *pop(struct kc_sailor *s)
             s->last_work = &s->work;
         s->is_working = true;
     }
+    *is_too_late = s->is_abandoned || s->worker_may_end;
     pthread_mutex_unlock(&s->lock);
     return w;
 }
@@ -106,6 +107,20 @@ static void act(struct kc_sailor *s, struct kc_job *job, struct kc_json_reader *
 
 /* --- a trigger in a real-time flow --- */
 
+/* A stop that came before it was open would not have reached it. */
+static bool open_entry(struct kc_sailor *s, struct kc_error *err)
+{
+    void *self;
+    if (!s->entry->open(&self, &s->step, err))
+        return false;
+    pthread_mutex_lock(&s->lock);
+    s->self = self;
+    if (s->is_stopping)
+        s->entry->stop(self, s->stop_ms);
+    pthread_mutex_unlock(&s->lock);
+    return true;
+}
+
 static void *run_trigger(void *arg)
 {
     struct kc_job *job = arg;
@@ -115,7 +130,6 @@ static void *run_trigger(void *arg)
     s->entry->process(s->self, NULL, &job->outlet); /* says end, and the job may be gone */
     end_subject();
     pthread_mutex_lock(&s->lock);
-    s->trigger_ended = true;
     bool is_expected = s->is_stopping;
     pthread_mutex_unlock(&s->lock);
     if (!is_expected) {
@@ -129,18 +143,13 @@ static void *run_trigger(void *arg)
 static void start_trigger(struct kc_sailor *s, struct kc_job *job)
 {
     struct kc_error err = { 0 };
-    if (!s->entry->open(&s->self, &s->step, &err)) {
-        s->self = NULL;
+    if (!open_entry(s, &err)) {
         refuse(job, &err);
         kc_sailor_fail(s);
         return;
     }
     kc_job_accept(job);
-    pthread_mutex_lock(&s->lock);
     s->has_trigger = true;
-    if (s->is_stopping)
-        s->entry->stop(s->self, s->stop_ms);
-    pthread_mutex_unlock(&s->lock);
     kc_thread_start(&s->trigger, "kc-trigger", run_trigger, job);
 }
 
@@ -159,19 +168,6 @@ static bool wait_for_publishings(struct kc_sailor *s, struct kc_job *job)
     return is_answered;
 }
 
-static bool begin_run(struct kc_sailor *s, struct kc_error *err)
-{
-    void *self;
-    if (!s->entry->open(&self, &s->step, err))
-        return false;
-    pthread_mutex_lock(&s->lock);
-    s->self = self;
-    if (s->is_stopping)
-        s->entry->stop(self, s->stop_ms);
-    pthread_mutex_unlock(&s->lock);
-    return true;
-}
-
 static void end_run(struct kc_sailor *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -184,7 +180,7 @@ static void end_run(struct kc_sailor *s)
 static void run_once(struct kc_sailor *s, struct kc_job *job)
 {
     struct kc_error err = { 0 };
-    if (!begin_run(s, &err)) {
+    if (!open_entry(s, &err)) {
         refuse(job, &err);
         return;
     }
@@ -230,11 +226,12 @@ void *kc_sailor_work(void *arg)
     struct kc_sailor *s = arg;
     struct kc_json_reader *reader = kc_json_reader_new();
     struct kc_work *w;
-    while ((w = pop(s))) {
-        if (w->delivery)
-            handle(s, w->delivery, reader);
+    bool is_too_late;
+    while ((w = pop(s, &is_too_late))) {
+        if (is_too_late)
+            kc_inbox_drop(s->inbox, w->delivery);
         else
-            kc_emit_given_up(w->given_up);
+            handle(s, w->delivery, reader);
         free(w);
     }
     kc_json_reader_free(reader);
