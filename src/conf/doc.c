@@ -31,7 +31,7 @@ static void wipe(json_t *value)
         const char *theirs;
         char *ours; /* jansson's own copy */
     } text = { .theirs = json_string_value(value) };
-    if (value->refcount > 1)
+    if (__atomic_load_n(&value->refcount, __ATOMIC_ACQUIRE) > 1)
         return;
     if (text.theirs)
         explicit_bzero(text.ours, json_string_length(value));

@@ -368,6 +368,8 @@ static void *run(void *arg)
     kc_buf_init(&u->bytes, KC_BUF_UNBOUNDED);
     serve(u);
     kc_buf_deinit(&u->bytes);
+    kc_doc_free(u->config); /* before `all` goes: it shares values with the settings */
+    u->config = NULL;
     for (uint64_t i = atomic_load(&u->failures.errors); i > 0; i--)
         kc_tally_error(u->service->env->step.tally);
     pthread_mutex_lock(&u->lock);
