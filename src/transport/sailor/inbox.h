@@ -5,13 +5,14 @@
  *            others    answer
  * Queue      what is unanswered: at most `prefetch`, which the broker sees to
  * Reconnect  for ever, from 100 ms to 30 s, with jitter; a consumer that the broker cancelled
- *            is begun again in the same way. A queue that the broker does not have for lost_ms:
- * on_lost Again      what was unanswered when a connection broke is delivered once more. It is
- * known by its message id and a hash of its body, where the broker says "redelivered" and the
- *            connection is another one: it is not given out a second time, and its answer goes
- *            to the new delivery. The same holds for answers that may have been lost with the
- *            connection. Otherwise each delivery is a message of its own, with equal ids or
- * none. */
+ *            is begun again in the same way. A queue that the broker has not had for lost_ms
+ *            is told to on_lost
+ * Again      what was unanswered when a connection broke is delivered once more. It is known
+ *            by its message id and a hash of its body, where the broker says "redelivered" and
+ *            the connection is another one: it is not given out a second time, and its answer
+ *            goes to the new delivery. The same holds for answers that may have been lost with
+ *            the connection. Otherwise each delivery is a message of its own, be its id that of
+ *            another one, or absent */
 #ifndef KC_TRANSPORT_SAILOR_INBOX_H
 #define KC_TRANSPORT_SAILOR_INBOX_H
 

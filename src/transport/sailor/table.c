@@ -16,9 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX                                                                              \
-    64 /* what is nested deeper becomes void: nobody sends that but to do harm                 \
-        */
+/* What is nested deeper becomes void: nobody sends that but to do harm. */
+#define DEPTH_MAX 64
 
 struct kc_table {
     amqp_table_t native; /* its entries are on the heap, what they point to in the arena */
