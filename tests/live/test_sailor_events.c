@@ -505,6 +505,19 @@ static void a_step_that_handles_errors_gets_them_in_the_clear(void **state)
     assert_done(0);
 }
 
+static void one_that_fails_itself_hands_on_what_it_got_as_it_came(void **state)
+{
+    (void)state;
+    const char *text = "{\"error\":\"" A6_V1 "\",\"orders\":[{\"throw\":\"again\"}]}";
+    start("ELASTICIO_INPUT_FORMAT=error");
+    publish(text, 0, MQ_TABLE(mq_text("messageId", "m1"), mq_i8("protocolVersion", 2)));
+    json_t *body = json_loads(take(step.error)->body, 0, NULL);
+    assert_event_str(body, "errorInput", text);
+    json_decref(body);
+    take(step.rejected);
+    assert_done(0);
+}
+
 /* --- errors --- */
 
 /* Sends an order to fail in this version of the protocol; gives back what came in, as base64,
@@ -1020,6 +1033,7 @@ int main(void)
         events_test(what_cannot_be_read_is_an_error_and_rejected),
         events_test(base64_with_line_breaks_is_read),
         events_test(a_step_that_handles_errors_gets_them_in_the_clear),
+        events_test(one_that_fails_itself_hands_on_what_it_got_as_it_came),
         events_test(an_error_is_told_with_its_input_and_replied),
         events_test(the_input_of_an_error_is_what_came_to_the_byte),
         events_test(errors_are_not_replied_where_nobody_wants_them),

@@ -161,18 +161,18 @@ static void send_failure(struct kc_job *job, const struct kc_failure *failure,
     struct kc_sailor *s = job->sailor;
     struct kc_error err = { 0 };
     struct kc_buf body, reply;
-    struct kc_text input = job->is_readable && job->wire_len > 0 && !s->env->input_is_error
+    struct kc_text input = job->is_readable && job->wire_len > 0
                                ? (struct kc_text){ job->wire, job->wire_len }
                                : KC_NO_TEXT;
+    int version = s->env->input_is_error ? 1 : job->version; /* a text that goes as it came */
     kc_buf_init(&body, KC_BUF_UNBOUNDED);
     kc_buf_init(&reply, KC_BUF_UNBOUNDED);
-    if (!kc_failure_print(failure, s->cipher, input, job->version, &body, &reply, &err)) {
+    if (!kc_failure_print(failure, s->cipher, input, version, &body, &reply, &err)) {
         log_of(job, KC_ERROR, "error_without_input", KC_E(&err));
         kc_buf_clear(&body);
         kc_buf_clear(&reply);
         kc_error_clear(&err);
-        (void)!kc_failure_print(failure, s->cipher, KC_NO_TEXT, job->version, &body, &reply,
-                                &err);
+        (void)!kc_failure_print(failure, s->cipher, KC_NO_TEXT, version, &body, &reply, &err);
     }
     struct kc_publishing *p = publishing(job, s->env->error_routing_key, &body,
                                          headers_for(job, job->message_id, has_end));
