@@ -253,7 +253,6 @@ static void another_thread_can_end_a_wait(void **state)
     assert_int_equal(kc_link_frame(i.link, WAIT_MS, &frame, &err), -1);
     assert_in_range(kc_now_ms() - before, 90, 5000);
     assert_int_equal(err.code, KC_UNREACHABLE);
-    assert_string_equal(err.text, "the connection was closed");
     pthread_join(i.thread, NULL);
     kc_link_close(i.link, true);
 }
