@@ -272,6 +272,10 @@ static void an_offset_moves_only_after_the_publisher_confirm(void **state)
     mq_wait_count(mq, step.data, 2, WAIT_MS);
     usleep(8000 * 1000); /* longer than the session: the membership is kept */
     stop_soon(p);
+    const char *assigned = strstr(process_stdout(p), "partitions_assigned");
+    assert_non_null(assigned);
+    assert_null(strstr(assigned + 1, "partitions_assigned"));
+    assert_null(strstr(process_stdout(p), "partitions_lost"));
     int64_t committed = witness_committed(witness, "full", topic, 0);
     assert_in_range(committed, 2, 3);
     process_free(p);
