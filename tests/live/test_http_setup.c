@@ -158,17 +158,6 @@ static void an_account_sees_its_own_topics_only(void **state)
 
 /* --- metrics --- */
 
-static void wait_for_line(struct serve *server, const char *line)
-{
-    struct http_answer *a = NULL;
-    for (int64_t by_ms = now_ms() + WAIT_MS; now_ms() < by_ms;) {
-        a = http_get(server->base, "/metrics", NULL);
-        if (strstr(a->body, line))
-            return;
-    }
-    fail_test("no line %s in:\n%s", line, a ? a->body : "");
-}
-
 static void the_lag_of_a_partition_is_shown_while_it_is_read(void **state)
 {
     (void)state;
@@ -183,15 +172,16 @@ static void the_lag_of_a_partition_is_shown_while_it_is_read(void **state)
     struct http *h = http_start(&(struct http_request){ .base = server->base, .path = path });
     assert_non_null(http_line(h, WAIT_MS));
     /* three of ten are handed out and not acked: no more is taken */
-    wait_for_line(server, "\nkafka_component_consumer_lag{group=");
+    serve_expect_metric(server, "kafka_component_consumer_lag{group=", WAIT_MS);
     snprintf(line, sizeof(line),
-             "\nkafka_component_consumer_lag{group=\"%s-g\",topic=\"%s\",partition=\"1\"}",
-             topic, topic);
-    wait_for_line(server, line);
-    wait_for_line(server, "\nkafka_component_streams 1\n");
-    wait_for_line(server, "\nkafka_component_records_total{entry=\"consume_stream\"} 3\n");
+             "kafka_component_consumer_lag{group=\"%s-g\",topic=\"%s\",partition=\"1\"}", topic,
+             topic);
+    serve_expect_metric(server, line, WAIT_MS);
+    serve_expect_metric(server, "kafka_component_streams 1\n", WAIT_MS);
+    serve_expect_metric(server, "kafka_component_records_total{entry=\"consume_stream\"} 3\n",
+                        WAIT_MS);
     http_free(h);
-    wait_for_line(server, "\nkafka_component_streams 0\n");
+    serve_expect_metric(server, "kafka_component_streams 0\n", WAIT_MS);
     struct http_answer *a = http_get(server->base, "/metrics", NULL);
     assert_null(strstr(a->body, "\nkafka_component_consumer_lag{"));
 }

@@ -45,6 +45,21 @@ static struct http *open_stream(struct serve *s, const char *query)
     return h;
 }
 
+/* It has all that is there, and waits for more: its server knows the client and the cursor. */
+static struct http *start_poll(struct serve *s)
+{
+    static const char path[] = "/v1/triggers/consume/poll";
+    char body[2000];
+    struct http_answer *a = http_post(s->base, path, NULL, "{\"maxWaitMs\":0}");
+    assert_http(a, 200);
+    snprintf(body, sizeof(body), "{\"cursor\":\"%s\",\"maxWaitMs\":60000}",
+             json_string_value(json_object_get(a->json, "cursor")));
+    struct http *h =
+        http_start(&(struct http_request){ .base = s->base, .path = path, .body = body });
+    serve_expect_metric(s, "kafka_component_poll_running 1\n", WAIT_MS);
+    return h;
+}
+
 /* Reads the rest of a stream; the last event is its end. */
 static void assert_ends(struct http *h)
 {
@@ -80,9 +95,7 @@ static void streams_polls_and_pushes_get_their_end_and_what_was_taken_is_committ
     struct http *stream = open_stream(s, "groupId=streamed");
     for (int i = 0; i < RECORDS; i++)
         json_decref(http_event(stream, WAIT_MS));
-    struct http *poll = http_start(&(struct http_request){ .base = s->base,
-                                                           .path = "/v1/triggers/consume/poll",
-                                                           .body = "{\"maxWaitMs\":60000}" });
+    struct http *poll = start_poll(s);
     stub_wait(receiver, 0, WAIT_MS);
 
     int64_t start_ms = now_ms();

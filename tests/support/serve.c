@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include "fail.h"
+#include "http.h"
 #include "kafka_server.h"
 
 #include <setjmp.h>
@@ -165,6 +166,21 @@ void serve_expect_log(struct serve *s, const char *text, int wait_ms)
         if (now_ms() >= deadline)
             fail_serve(s, what);
         usleep(STEP_US);
+    }
+}
+
+void serve_expect_metric(struct serve *s, const char *line, int wait_ms)
+{
+    char text[300];
+    snprintf(text, sizeof(text), "\n%s", line);
+    for (int64_t deadline = now_ms() + wait_ms;; usleep(STEP_US)) {
+        struct http_answer *a = http_get(s->base, "/metrics", NULL);
+        bool is_there = strstr(a->body, text) != NULL;
+        if (!is_there && now_ms() >= deadline)
+            fail_test("no line '%s' in:\n%s", line, a->body);
+        http_answer_free(a);
+        if (is_there)
+            return;
     }
 }
 

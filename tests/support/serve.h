@@ -38,6 +38,9 @@ const char *
 serve_log(struct serve *s); /* all of stderr until now; a loan until the next call */
 void serve_expect_log(struct serve *s, const char *text, int wait_ms); /* waits for it */
 
+/* Waits until a line of /metrics begins like that; fails with what /metrics said last. */
+void serve_expect_metric(struct serve *s, const char *line, int wait_ms);
+
 void serve_free(struct serve *s); /* kills it first; NULL is fine */
 int serve_free_all(void **state); /* a test's teardown */
 void serve_keep(
