@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "component/choices.h"
 #include "component/consume_body.h"
+#include "component/poll_conf.h"
 #include "component/poll_pool.h"
 #include "runtime/event.h"
 
@@ -20,96 +21,6 @@
 #define SILENT_MS 1000  /* "nothing there" is said only where Kafka was heard within that */
 #define HEAR_MS   20    /* between two looks at partitions that have not answered yet */
 
-struct poll_conf {
-    char *topic;
-    char *group_id;
-    char *start_from;
-    int key_encoding;
-    int value_encoding;
-    int isolation;
-};
-
-const struct kc_field kc_poll_fields[] = {
-    { .name = "topic",
-      .type = KC_TEXT,
-      KC_AT(poll_conf, topic),
-      .required = true,
-      .label = "Topic",
-      .help = "Topic to read." },
-    { .name = "groupId",
-      .type = KC_TEXT,
-      KC_AT(poll_conf, group_id),
-      .kafka = "group.id",
-      .label = "Group Id",
-      .help = "The consumer group whose committed offsets say where to begin without a cursor, "
-              "and for which a cursor can be committed. Polling does not join it." },
-    { .name = "startFrom",
-      .type = KC_TEXT,
-      KC_AT(poll_conf, start_from),
-      .fallback = "latest",
-      .example = "latest, earliest, 2026-01-31T12:00:00Z, 42",
-      .label = "Start from",
-      .help = "Where to begin without a cursor and without a committed offset: latest, "
-              "earliest, an ISO 8601 time, or an offset." },
-    { .name = "keyEncoding",
-      .type = KC_CHOICE,
-      KC_AT(poll_conf, key_encoding),
-      .choices = kc_key_encodings,
-      .fallback = "utf8",
-      .label = "Key encoding",
-      .help = "How keys are given. A key that is not UTF-8 comes as base64 and says so." },
-    { .name = "valueEncoding",
-      .type = KC_CHOICE,
-      KC_AT(poll_conf, value_encoding),
-      .choices = kc_value_encodings,
-      .fallback = "utf8",
-      .label = "Value encoding",
-      .help = "How values are given; json puts the parsed value into the message. What is not "
-              "UTF-8 comes as base64 and says so." },
-    { .name = "isolation",
-      .type = KC_CHOICE,
-      KC_AT(poll_conf, isolation),
-      .choices = kc_isolations,
-      .kafka = "isolation.level",
-      .fallback = "read_committed",
-      .label = "Isolation",
-      .help = "Whether records of open or aborted transactions are read." },
-    { 0 },
-};
-
-const struct kc_field kc_poll_ask_fields[] = {
-    { .name = "cursor",
-      .type = KC_TEXT,
-      KC_AT(kc_poll_ask, cursor),
-      .label = "Cursor",
-      .help = "Where to go on: the cursor of the answer before." },
-    { .name = "maxMessages",
-      .type = KC_INT,
-      KC_AT(kc_poll_ask, max_messages),
-      .min = 1,
-      .max = 10000,
-      .fallback = "100",
-      .label = "Max messages",
-      .help = "At most so many records." },
-    { .name = "maxBytes",
-      .type = KC_INT,
-      KC_AT(kc_poll_ask, max_bytes),
-      .min = 1024,
-      .max = 50 * 1024 * 1024,
-      .fallback = "1048576",
-      .label = "Max bytes",
-      .help = "At most so many bytes of records as JSON, but always one record." },
-    { .name = "maxWaitMs",
-      .type = KC_INT,
-      KC_AT(kc_poll_ask, max_wait_ms),
-      .min = 0,
-      .max = 60000,
-      .fallback = "5000",
-      .label = "Max wait (ms)",
-      .help = "How long to wait where there are no records." },
-    { 0 },
-};
-
 struct kc_poll {
     struct kc_pool *pool;
     atomic_uint_fast64_t records, bytes;
@@ -118,7 +29,7 @@ struct kc_poll {
 /* What a call consists of; freed by end_call(). */
 struct call {
     struct kc_poll *poll;
-    struct poll_conf conf;
+    struct kc_poll_conf conf;
     struct kc_start start;
     struct kc_credentials credentials;
     struct kc_cursor cursor; /* without a topic where none came */
