@@ -2,6 +2,7 @@
 /* echo.c - a step of ours, for the tests alone, that does what a message orders: the same as
  * node-step/lib/echo.js, which says how orders look. Whatever the platform's Node.js runtime
  * lets a component do passes through our outlet in this way, and both can be compared. */
+#include "base/log.h"
 #include "cli/sailor.h"
 #include "runtime/shutdown.h"
 
@@ -106,6 +107,13 @@ static void emit_snapshot(const struct task *t, const struct kc_value *value, bo
     kc_buf_deinit(&json);
 }
 
+/* Says so: whoever wants to find it at work waits for that. */
+static void rest(int64_t ms)
+{
+    kc_log(KC_INFO, "echo_waits", KC_I("ms", ms));
+    usleep((useconds_t)ms * 1000);
+}
+
 /* False when no further order is to be carried out. */
 static bool carry_out(const struct task *t, const struct kc_value *order)
 {
@@ -123,7 +131,7 @@ static bool carry_out(const struct task *t, const struct kc_value *order)
     else if ((v = kc_value_get(order, "snapshot")) || (v = kc_value_get(order, "update")))
         emit_snapshot(t, v, kc_value_get(order, "update") != NULL);
     else if ((v = kc_value_get(order, "wait")))
-        usleep((useconds_t)number(v, 0) * 1000);
+        rest(number(v, 0));
     return !kc_value_get(order, "throw");
 }
 

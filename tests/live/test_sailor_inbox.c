@@ -271,6 +271,7 @@ static void no_more_come_than_the_prefetch_count(void **state)
     wait_queue(1, 3);
     assert_no_more();
     rabbit_close_connections(rabbit, "-read"); /* nor after another connection */
+    wait_connection(2);
     wait_queue(1, 3);
     assert_no_more();
 }
@@ -401,6 +402,7 @@ static void a_new_message_like_one_that_is_out_is_given_out(void **state)
     say("same", "body");
     assert_caught(1);
     rabbit_close_connections(rabbit, "-read");
+    wait_connection(2);
     wait_queue(0, 1);
     say("same", "body");
     assert_caught(2);
@@ -522,7 +524,7 @@ static void a_broker_that_is_silent_is_left(void **state)
     mq_declare_queue(mq, catcher->queue, NULL);
     assert_true(kc_inbox_start(catcher->inbox, &err));
     rabbit_freeze(rabbit);
-    usleep(4000000); /* two heartbeats that do not come, and some air */
+    usleep(6000000); /* two heartbeats that do not come, and much air */
     rabbit_thaw(rabbit);
     say("m1", "one");
     assert_caught(1);
@@ -538,9 +540,7 @@ static void after_a_cancel_nothing_comes_and_answers_still_go(void **state)
     say("m1", "one");
     assert_caught(1);
     kc_inbox_cancel(catcher->inbox);
-    for (int64_t deadline = kc_now_ms() + WAIT_MS;
-         rabbit_queue(rabbit, catcher->queue).consumers > 0 && kc_now_ms() < deadline;)
-        usleep(10000);
+    rabbit_wait_consumers(rabbit, catcher->queue, 0, WAIT_MS);
     say("m2", "two");
     wait_queue(1, 1);
     answer(0, true);

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
 
-#define START_WAIT_MS 60000
+#define START_WAIT_MS 120000
 #define STOP_WAIT_MS  15000
 #define LOG_TAIL      4000
 
@@ -274,7 +274,7 @@ static void wait_until_ready(struct kafka_server *server)
         is_up = answers_metadata(rk);
     rd_kafka_destroy(rk);
     if (!is_up)
-        fail_with_log(server, process_is_running(server->process) ? "not ready after 60 s"
+        fail_with_log(server, process_is_running(server->process) ? "not ready after 120 s"
                                                                   : "ended while starting");
 }
 

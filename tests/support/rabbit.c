@@ -204,14 +204,25 @@ char *rabbit_ctl(struct rabbit *r, const char *const args[])
     return out;
 }
 
+/* The alarm goes to a process that tells all connections: its answer comes after that. */
+static void set_memory(struct rabbit *r, const char *limit, const char *alarms)
+{
+    char expression[200];
+    snprintf(expression, sizeof(expression),
+             "ok = vm_memory_monitor:set_vm_memory_high_watermark(%s),"
+             " %s = rabbit_alarm:get_alarms(), ok.",
+             limit, alarms);
+    rabbit_eval(r, expression);
+}
+
 void rabbit_block(struct rabbit *r)
 {
-    rabbit_eval(r, "vm_memory_monitor:set_vm_memory_high_watermark(0.0).");
+    set_memory(r, "0.0", "[_ | _]");
 }
 
 void rabbit_unblock(struct rabbit *r)
 {
-    rabbit_eval(r, "vm_memory_monitor:set_vm_memory_high_watermark({absolute, \"1GB\"}).");
+    set_memory(r, "{absolute, \"1GB\"}", "[]");
 }
 
 /* Calls a function of one argument with each connection of that name; their number. */
@@ -238,7 +249,8 @@ int rabbit_connections(struct rabbit *r, const char *name)
 void rabbit_close_connections(struct rabbit *r, const char *name)
 {
     each_connection(r, name,
-                    "fun(P) -> rabbit_networking:close_connection(P, \"by the test\") end");
+                    "fun(P) -> catch rabbit_networking:close_connection(P, \"by the test\")"
+                    " end"); /* it may be gone already */
 }
 
 void rabbit_break_connections(struct rabbit *r, const char *name)
@@ -283,6 +295,17 @@ void rabbit_wait_queue(struct rabbit *r, const char *name, int ready, int unacke
         if (now_ms() > deadline)
             fail_test("queue %s has %d ready and %d unacked messages, not %d and %d", name,
                       q.ready, q.unacked, ready, unacked);
+        usleep(10000);
+    }
+}
+
+void rabbit_wait_consumers(struct rabbit *r, const char *name, int count, int wait_ms)
+{
+    int64_t deadline = now_ms() + wait_ms;
+    int have;
+    while ((have = rabbit_queue(r, name).consumers) != count) {
+        if (now_ms() > deadline)
+            fail_test("queue %s has %d consumers, not %d", name, have, count);
         usleep(10000);
     }
 }

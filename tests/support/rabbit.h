@@ -56,7 +56,8 @@ char *rabbit_log_tail(const struct rabbit *r);
 
 /* --- What an operator does; each takes some milliseconds --- */
 
-/* Publishers are blocked as if memory were short, until rabbit_unblock(). A connection's next
+/* Publishers are blocked as if memory were short, until rabbit_unblock(): whatever is written
+ * to a connection after this call finds it so. A connection's next
  * message still passes and brings it connection.blocked; after it the server reads no more from
  * that connection, neither acks nor anything else: the test's own client is one of them. */
 void rabbit_block(struct rabbit *r);
@@ -78,6 +79,7 @@ struct rabbit_queue rabbit_queue(struct rabbit *r, const char *name);
 
 /* Waits until it holds so many, ready and unacked; -1: any. */
 void rabbit_wait_queue(struct rabbit *r, const char *name, int ready, int unacked, int wait_ms);
+void rabbit_wait_consumers(struct rabbit *r, const char *name, int count, int wait_ms);
 
 /* Evaluates Erlang in the server ("rabbit:is_running().") and returns what it printed of the
  * result: a loan until the next call. Fails the test when it throws. */

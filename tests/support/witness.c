@@ -557,6 +557,8 @@ struct witness_records witness_read(struct witness *w, const char *topic)
     int partitions = partition_count(w, topic), ended = 0;
     if (partitions == 0)
         fail_test("witness: there is no '%s'", topic);
+    bool *has_ended = calloc((size_t)partitions, sizeof(*has_ended));
+    assert_non_null(has_ended);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
     for (int i = 0; i < partitions; i++)
         rd_kafka_topic_partition_list_add(list, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
@@ -576,7 +578,8 @@ struct witness_records witness_read(struct witness *w, const char *topic)
         if (message->err) {
             if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
                 must(message->err, "read", topic);
-            ended++;
+            ended += !has_ended[message->partition]; /* where more was written, it ends again */
+            has_ended[message->partition] = true;
             rd_kafka_message_destroy(message);
             continue;
         }
@@ -590,6 +593,7 @@ struct witness_records witness_read(struct witness *w, const char *topic)
         messages[records.count++] = message;
     }
 
+    free(has_ended);
     records.at = calloc(records.count + 1, sizeof(*records.at));
     assert_non_null(records.at);
     for (size_t i = 0; i < records.count; i++)
