@@ -284,7 +284,7 @@ static void a_refused_message_is_tried_again_after_doubling_pauses(void **state)
 
     int64_t sent_ms = kc_now_ms();
     send(message(f.step.data_key, "m1", "1", &fates[1]));
-    usleep(1000 * 1000);
+    usleep(3000 * 1000);
     assert_false(fates[1].is_answered);
     mq_take(f.mq, f.step.data, WAIT_MS);
     assert_confirmed(&fates[1]);
@@ -293,23 +293,26 @@ static void a_refused_message_is_tried_again_after_doubling_pauses(void **state)
     assert_string_equal(m->body, "1");
     assert_json(m->kinds, "retry", "\"l\"");
 
-    /* 50, 100, 200, 200, …: so many fit into the time, and not many less. */
+    /* 50, 100, 200, 200, …: so many fit into the time, and more than without an end to the
+     * doubling, where it would be six. */
     int64_t retry = event_int(m->headers, "retry");
     int64_t least_ms = retry < 3 ? 50 * retry + 50 * (retry == 2) : 200 * retry - 250;
-    if (least_ms > took_ms || retry < 5)
+    if (least_ms > took_ms || retry < 8)
         fail_msg("%d retries after %d ms", (int)retry, (int)took_ms);
 }
 
 static void later_messages_of_its_queue_wait_and_others_go_on(void **state)
 {
     (void)state;
-    open_publisher("", (struct kc_publisher_conf){ .retry_delay_ms = 1500 });
+    open_publisher("", (struct kc_publisher_conf){ .retry_delay_ms = 3000 });
     struct fate *fates = new_fates(10);
     limit_data(1);
     send_numbers(f.step.data_key, fates, 0, 1);
     assert_confirmed(&fates[0]);
     send_numbers(f.step.data_key, fates, 1, 2);
-    usleep(200 * 1000); /* surely refused */
+    /* The refusal comes before the answer to what was sent behind it. */
+    send(message(f.step.error_key, "b", "behind", &fates[8]));
+    assert_confirmed(&fates[8]);
 
     /* There is room again, but 1 waits for its retry. 2 must not overtake it. */
     mq_take(f.mq, f.step.data, WAIT_MS);
@@ -325,7 +328,7 @@ static void later_messages_of_its_queue_wait_and_others_go_on(void **state)
         assert_string_equal(mq_take(f.mq, f.step.data, WAIT_MS)->body, text);
         assert_confirmed(&fates[i]);
     }
-    assert_queue_holds(f.step.error, BODIES("error"));
+    assert_queue_holds(f.step.error, BODIES("behind", "error"));
 }
 
 static void a_full_queue_that_is_emptied_slowly_loses_nothing(void **state)
@@ -359,7 +362,7 @@ static void after_the_last_attempt_it_is_given_up_with_the_platforms_words(void 
 {
     (void)state;
     open_publisher("",
-                   (struct kc_publisher_conf){ .retry_delay_ms = 300, .retry_attempts = 3 });
+                   (struct kc_publisher_conf){ .retry_delay_ms = 600, .retry_attempts = 3 });
     struct fate *fates = new_fates(3);
     limit_data(1);
     send(message(f.step.data_key, "m0", "0", &fates[0]));
@@ -369,7 +372,7 @@ static void after_the_last_attempt_it_is_given_up_with_the_platforms_words(void 
     send(message(f.step.data_key, "m2", "2", &fates[2]));
     assert_failed(&fates[1], KC_REFUSED,
                   "Failed on publishing m1 message to MQ: message nacked");
-    assert_in_range(fates[1].at_ms - sent_ms, 900, 2099); /* 300, 600, but not 1200 */
+    assert_in_range(fates[1].at_ms - sent_ms, 1800, 4199); /* 600, 1200, but not 2400 */
     assert_failed(&fates[2], KC_REFUSED,
                   "Failed on publishing m2 message to MQ: message nacked");
     assert_queue_holds(f.step.data, BODIES("0"));
@@ -493,7 +496,9 @@ static void nothing_is_lost_when_the_broker_restarts(void **state)
     int64_t deadline = kc_now_ms() + WAIT_MS;
     while (kc_publisher_is_well(f.publisher, &err) && kc_now_ms() < deadline)
         usleep(1000);
-    assert_non_null(strstr(err.text, "no connection to publish on for 0 s: "));
+    int down_s = -1; /* 0 mostly */
+    assert_int_equal(sscanf(err.text, "no connection to publish on for %d s: ", &down_s), 1);
+    assert_in_range(down_s, 0, WAIT_MS / 1000);
     assert_false(kc_publisher_has_room(f.publisher, 0));
     rabbit_restart(rabbit);
     for (int i = 0; i < 2000; i++)
