@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "transport/http/checks.h"
 #include "transport/http/metrics.h"
-#include "transport/http/steps.h"
+#include "transport/http/opened.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
@@ -66,7 +66,7 @@ static bool open_server(struct kc_service *s, struct kc_error *err)
         .routes = kc_routes,
         .service = s,
         .answered = kc_metrics_answered,
-        .rounded = kc_steps_rounded,
+        .rounded = kc_opened_rounded,
     };
     return kc_server_open(&s->server, &conf, err);
 }

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "component/entries.h"
+#include "transport/http/desk.h"
 #include "transport/http/envelope.h"
 #include "transport/http/metrics.h"
 #include "transport/http/post.h"
@@ -104,7 +105,7 @@ static void on_failed(void *arg, enum kc_code code)
 static void on_answered(void *arg)
 {
     struct posted *p = arg;
-    kc_steps_done(&p->job);
+    kc_opened_done(&p->job);
     posted_free(p);
 }
 
@@ -120,9 +121,9 @@ static void ask_after_all(struct posted *p)
     kc_buf_append(&text, padding, sizeof(padding));
     p->request.text = kc_buf_take(&text);
     p->is_read = false;
-    kc_steps_done(&p->job);
+    kc_opened_done(&p->job);
     p->job.step = NULL;
-    kc_steps_ask(p->service->steps, &p->job);
+    kc_desk_ask(p->service->steps, &p->job);
 }
 
 static void give(struct posted *p, void *self)
@@ -181,7 +182,7 @@ static void read_on_desk(struct kc_job *job, struct kc_service *s)
     }
     forget_key(&key);
     if (step) {
-        kc_steps_push(step, job);
+        kc_opened_push(step, job);
     } else if (p->request.faults.count > 0) {
         refuse_all(p);
         posted_free(p);
@@ -218,7 +219,7 @@ void kc_route_produce(struct kc_service *s, struct kc_exchange *x)
     if (body.len <= LOOP_BYTES && !kc_http_envelope_may_have_settings(body))
         step = find_step(p);
     if (step)
-        kc_steps_push_later(step, &p->job);
+        kc_opened_push_later(step, &p->job);
     else
-        kc_steps_ask(s->steps, &p->job);
+        kc_desk_ask(s->steps, &p->job);
 }
