@@ -7,6 +7,19 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+/* A word that is said once, to all who would wait for longer: that it is over. */
+struct kc_halt {
+    pthread_mutex_t lock;
+    pthread_cond_t said;
+    bool is_said; /* needs lock */
+};
+void kc_halt_init(struct kc_halt *h);
+void kc_halt_deinit(struct kc_halt *h);
+void kc_halt_say(struct kc_halt *h); /* any thread; twice is fine */
+
+/* Waits for so long, or until it is said: then true. NULL: it never is. */
+bool kc_halt_wait(struct kc_halt *h, int wait_ms);
+
 void kc_cond_init(pthread_cond_t *cond);
 
 /* Waits at most wait_ms; the caller looks at its condition again either way. */

@@ -29,7 +29,7 @@ static int run_shutdown_hook(const struct kc_environment *environment, struct kc
     if (!kc_http_open(&http, &(struct kc_http_conf){ .max_parallel = 1, .uses_proxy = true },
                       err))
         return failed(err);
-    const struct kc_api api = { http, environment };
+    const struct kc_api api = { http, environment, NULL };
     bool ok = kc_hooks_shutdown(&api, err);
     kc_http_close(http);
     return ok ? EX_OK : failed(err);
@@ -47,8 +47,12 @@ static int run_step(const struct kc_environment *environment,
     const struct kc_sailor_options options = { environment, entries };
     const struct kc_env env = { .sailor = &options };
     kc_shutdown_once(EXIT_FAILURE);
-    if (!kc_sailor.open(&sailor, &env, err))
-        return failed(err);
+    if (!kc_sailor.open(&sailor, &env, err)) {
+        if (err->code != KC_STOPPED)
+            return failed(err);
+        kc_log(KC_INFO, "start_stopped");
+        return EX_OK;
+    }
     kc_shutdown_watch(stop, sailor, drain_ms);
     int code = kc_sailor.serve(sailor);
     kc_shutdown_ignore();

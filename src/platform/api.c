@@ -86,6 +86,7 @@ static bool run(const struct kc_api *api, const struct call *c, struct kc_buf *b
                                  .redirects_max = c->redirects_max,
                                  .answer_max_bytes = ANSWER_MAX_BYTES,
                                  .error_member = c->error_member,
+                                 .halt = api->halt,
                                  .secrets = proof.secrets },
         body, err);
     proof_deinit(&proof);

@@ -9,11 +9,13 @@
 #include "conf/doc.h"
 #include "platform/environment.h"
 
+struct kc_halt;
 struct kc_http;
 
 struct kc_api {
     struct kc_http *http;             /* borrowed */
     const struct kc_environment *env; /* borrowed */
+    struct kc_halt *halt;             /* ends a call that waits to try again; NULL: none */
 };
 
 /* A step as the platform keeps it. */

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define HEADERS_MAX 8
 #define SAID_MAX    768 /* bytes: an error needs room for its context too */
@@ -202,12 +201,6 @@ static int pause_after(int n, const struct kc_rest_rules *rules)
     return (int)(pause_ms < rules->pause_max_ms ? pause_ms : rules->pause_max_ms);
 }
 
-static void pause_ms(int ms)
-{
-    struct timespec left = { ms / 1000, (long)(ms % 1000) * 1000000 };
-    nanosleep(&left, NULL); /* a signal in between only makes it shorter */
-}
-
 bool kc_rest_call(struct kc_http *http, const struct kc_http_request *request,
                   const struct kc_rest_rules *rules, struct kc_buf *body, struct kc_error *err)
 {
@@ -219,6 +212,10 @@ bool kc_rest_call(struct kc_http *http, const struct kc_http_request *request,
         if (!again || n >= rules->tries)
             return false;
         kc_log(KC_WARN, "platform_call_retry", KC_I("attempt", n), KC_E(err));
-        pause_ms(pause_after(n, rules));
+        if (kc_halt_wait(rules->halt, pause_after(n, rules))) {
+            kc_error_clear(err);
+            kc_error_set(err, KC_STOPPED, 0, "stopped before the next try");
+            return false;
+        }
     }
 }

@@ -7,6 +7,7 @@
 #ifndef KC_PLATFORM_REST_H
 #define KC_PLATFORM_REST_H
 
+#include "base/sync.h"
 #include "net/http.h"
 
 struct kc_rest_rules {
@@ -18,6 +19,7 @@ struct kc_rest_rules {
     size_t answer_max_bytes;
     const char *error_member;   /* of a 4xx's JSON, where it says what is wrong; NULL: all of it
                                    says so */
+    struct kc_halt *halt;       /* no further try once it is said: STOPPED; NULL: none */
     const char *const *secrets; /* shown as *** where the server sends them back; ends with NULL
                                  */
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define RELOADS_MAX 4
+#define START_MS    1000 /* for a start to break off what it waits for */
 #define GRACE_MS    1500 /* beyond drain_ms, to say what is left and close the connections */
 
 static struct {
@@ -21,10 +22,11 @@ static struct {
     kc_shutdown_stop *stop; /* needs lock */
     void *arg;
     int drain_ms;
+    bool is_starting;
     bool has_thread;
-    bool is_asked; /* the signal came */
-    bool is_once;  /* a second one changes nothing */
-    int exit_code; /* of an end by force */
+    int64_t asked_ms; /* when the signal came; 0: not yet */
+    bool is_once;     /* a second one changes nothing */
+    int exit_code;    /* of an end by force */
     struct {
         void (*call)(void *arg);
         void *arg;
@@ -74,20 +76,35 @@ static void ask_to_reload(void)
 static void ask(bool is_late)
 {
     pthread_mutex_lock(&watch.lock);
-    watch.is_asked = true;
+    if (!is_late)
+        watch.asked_ms = kc_now_ms();
     if (watch.stop)
         watch.stop(watch.arg, is_late ? 0 : watch.drain_ms);
     pthread_mutex_unlock(&watch.lock);
 }
 
-/* Whether a second signal came before that. */
-static bool is_hurried(int wait_ms)
+/* What is left of the time that the end may take. A start has little, and is left by force
+ * then; one that came through after all has as much as anybody. */
+static int left_ms(int grace_ms)
 {
-    int64_t by_ms = kc_now_ms() + wait_ms;
+    pthread_mutex_lock(&watch.lock);
+    int all_ms = watch.drain_ms + grace_ms;
+    int left = kc_ms_until(watch.asked_ms + all_ms, all_ms);
+    if (left == 0 && watch.is_starting) {
+        kc_log(KC_WARN, "start_left"); /* something is waited for that cannot be broken off */
+        _exit(EX_OK);
+    }
+    pthread_mutex_unlock(&watch.lock);
+    return left;
+}
+
+/* Whether a second signal came before that. */
+static bool is_hurried(int grace_ms)
+{
     do {
-        if (wait_for_signal(kc_ms_until(by_ms, wait_ms)) > 0 && !watch.is_once)
+        if (wait_for_signal(left_ms(grace_ms)) > 0 && !watch.is_once)
             return true;
-    } while (kc_ms_until(by_ms, wait_ms) > 0);
+    } while (left_ms(grace_ms) > 0);
     return false;
 }
 
@@ -98,7 +115,7 @@ static void *run(void *arg)
         ask_to_reload();
     kc_log(KC_INFO, "stopping", KC_I("drain_ms", watch.drain_ms));
     ask(false);
-    if (!is_hurried(watch.drain_ms)) {
+    if (!is_hurried(0)) {
         kc_log(KC_WARN, "drain_time_over");
         ask(true);
         if (!is_hurried(GRACE_MS))
@@ -114,15 +131,16 @@ void kc_shutdown_once(int exit_code)
     watch.exit_code = exit_code;
 }
 
-void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms)
+static void watch_with(kc_shutdown_stop *stop, void *arg, int drain_ms, bool is_starting)
 {
     pthread_mutex_lock(&watch.lock);
     watch.stop = stop;
     watch.arg = arg;
     watch.drain_ms = drain_ms;
+    watch.is_starting = is_starting;
     bool is_first = !watch.has_thread;
     watch.has_thread = true;
-    if (watch.is_asked)
+    if (watch.asked_ms)
         stop(arg, drain_ms);
     pthread_mutex_unlock(&watch.lock);
     pthread_t thread;
@@ -130,6 +148,16 @@ void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms)
         kc_thread_start(&thread, "kc-signals", run, NULL);
         pthread_detach(thread);
     }
+}
+
+void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms)
+{
+    watch_with(stop, arg, drain_ms, false);
+}
+
+void kc_shutdown_watch_start(kc_shutdown_stop *stop, void *arg)
+{
+    watch_with(stop, arg, START_MS, true);
 }
 
 void kc_shutdown_ignore(void)

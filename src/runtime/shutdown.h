@@ -16,6 +16,11 @@ void kc_shutdown_block(void);
 void kc_shutdown_watch(kc_shutdown_stop *stop, void *arg, int drain_ms);
 void kc_shutdown_ignore(void);
 
+/* The same for a start, during which nothing can be lost: at the signal stop is called, once,
+ * and where that does not end it within a second the process ends by itself, with exit code 0.
+ * kc_shutdown_watch() is the end of the start; kc_shutdown_ignore() only takes stop away. */
+void kc_shutdown_watch_start(kc_shutdown_stop *stop, void *arg);
+
 /* For an orchestrator with rules of its own: a second signal changes nothing, only time does,
  * and an end by force gives this exit code. Before kc_shutdown_watch(). */
 void kc_shutdown_once(int exit_code);

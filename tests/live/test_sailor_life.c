@@ -437,16 +437,73 @@ static void an_idle_step_ends_at_once(void **state)
     }
 }
 
-static void a_signal_during_the_start_ends_it_when_it_has_started(void **state)
+/* Of a start that waits: nothing came of it, and nobody was told. */
+static void assert_gives_up_its_start(struct step *s, int most_ms)
 {
-    (void)state;
-    platform_fail(platform, GET_STEP, 1,
-                  &(struct stub_answer){ .delay_ms = 1500, .body = "{}" });
-    struct step *s = launch(ECHO);
-    stub_wait(platform->stub, 0, WAIT_MS);
+    int64_t began = now_ms();
     process_signal(s->process, SIGTERM);
     assert_ended(s, EXIT_SUCCESS);
-    assert_non_null(strstr(step_log(s), "Fully initialized"));
+    assert_in_range(now_ms() - began, 0, most_ms);
+    assert_null(strstr(step_log(s), "Fully initialized"));
+    assert_null(strstr(step_log(s), "start_failed"));
+    assert_int_equal(mq_count(mq, step.error), 0);
+    rabbit_wait_connections(rabbit, "-write", 0, WAIT_MS);
+}
+
+static void a_signal_ends_a_start_that_waits_for_the_platform(void **state)
+{
+    (void)state;
+    static const struct stub_answer hangs = { .never_answers = true };
+    platform_fail(platform, GET_STEP, 1, &hangs);
+    struct step *s = launch(ECHO);
+    stub_wait(platform->stub, 0, WAIT_MS);
+    assert_gives_up_its_start(s, 900);
+    assert_int_equal(platform_calls(platform, GET_STEP), 1);
+
+    platform_fail(platform, "POST" STATE, 1, &hangs);
+    s = launch(ECHO, "ELASTICIO_STARTUP_REQUIRED=1");
+    stub_wait(platform->stub, 2, WAIT_MS);
+    assert_gives_up_its_start(s, 900);
+    assert_int_equal(rabbit_queue(rabbit, step.input).consumers, 0);
+}
+
+static void a_signal_ends_a_start_between_two_tries_of_the_platform(void **state)
+{
+    (void)state;
+    platform_fail(platform, "POST" STATE, -1, &(struct stub_answer){ .status = 500 });
+    struct step *s =
+        launch(ECHO, "ELASTICIO_STARTUP_REQUIRED=1", "ELASTICIO_API_REQUEST_RETRY_DELAY=60000");
+    step_expect_log(s, "platform_call_retry", WAIT_MS);
+    assert_gives_up_its_start(s, 900);
+    assert_int_equal(platform_calls(platform, "POST" STATE), 1);
+}
+
+static void a_signal_ends_a_start_between_two_tries_of_the_broker(void **state)
+{
+    (void)state;
+    struct step *s = launch(ECHO, "ELASTICIO_AMQP_URI=amqp://guest:guest@127.0.0.1:1",
+                            "ELASTICIO_AMQP_RECONNECT_ATTEMPTS=1000",
+                            "ELASTICIO_AMQP_RECONNECT_TIMEOUT=60000");
+    step_expect_log(s, "amqp_connect_retry", WAIT_MS);
+    assert_gives_up_its_start(s, 900);
+    assert_int_equal(stub_count(platform->stub), 0);
+}
+
+/* What cannot be broken off is left. */
+static void a_signal_ends_a_start_whose_broker_does_not_answer(void **state)
+{
+    (void)state;
+    char uri[100];
+    struct stub *mute = stub_start(NULL); /* it waits for the end of an HTTP request */
+    snprintf(uri, sizeof(uri), "ELASTICIO_AMQP_URI=amqp://guest:guest@127.0.0.1:%d",
+             stub_port(mute));
+    struct step *s = launch(ECHO, uri, "ELASTICIO_AMQP_RECONNECT_ATTEMPTS=1000");
+    for (int64_t by_ms = now_ms() + WAIT_MS; stub_connections(mute) == 0; usleep(5000))
+        assert_true(now_ms() < by_ms);
+    assert_gives_up_its_start(s, 2500);
+    assert_int_equal(stub_connections(mute), 1);
+    assert_int_equal(stub_count(platform->stub), 0);
+    stub_stop(mute);
 }
 
 /* The first of two messages is finished, the second is not begun. */
@@ -642,7 +699,10 @@ int main(void)
         life_test(what_is_logged_follows_the_platform_s_levels),
         life_test(no_line_holds_a_body_or_a_secret),
         life_test(an_idle_step_ends_at_once),
-        life_test(a_signal_during_the_start_ends_it_when_it_has_started),
+        life_test(a_signal_ends_a_start_that_waits_for_the_platform),
+        life_test(a_signal_ends_a_start_between_two_tries_of_the_platform),
+        life_test(a_signal_ends_a_start_between_two_tries_of_the_broker),
+        life_test(a_signal_ends_a_start_whose_broker_does_not_answer),
         life_test(a_message_is_finished_before_the_end),
         life_test(a_second_signal_changes_nothing),
         life_test(what_is_unfinished_when_time_is_over_comes_again),

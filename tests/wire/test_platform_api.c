@@ -76,7 +76,7 @@ static int set_up(void **state)
                                    .api_key = API_KEY,
                                    .api_retry_attempts = 3,
                                    .api_retry_delay_ms = 100 };
-    api = (struct kc_api){ client, &env };
+    api = (struct kc_api){ client, &env, NULL };
     open_storage(stub_url(stub, "/store"), TOKEN);
     return 0;
 }

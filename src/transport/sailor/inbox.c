@@ -55,14 +55,11 @@ static void inbox_free(struct kc_inbox *in)
 static bool connect_at_first(struct kc_inbox *in, int attempts, int timeout_ms,
                              struct kc_error *err)
 {
-    for (int i = 0;; i++) {
-        kc_error_clear(err);
-        if (kc_inbox_connect(in, KC_INBOX_CONNECT_MS, err))
-            return true;
-        if (i >= attempts)
+    for (int i = 0; !kc_inbox_connect(in, KC_INBOX_CONNECT_MS, err); i++) {
+        if (i >= attempts || !kc_link_wait_to_retry("read", timeout_ms, in->conf.halt, err))
             return false;
-        (void)poll(NULL, 0, timeout_ms);
     }
+    return true;
 }
 
 bool kc_inbox_open(struct kc_inbox **out, const struct kc_inbox_conf *conf, int attempts,

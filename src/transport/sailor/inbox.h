@@ -17,6 +17,7 @@
 #define KC_TRANSPORT_SAILOR_INBOX_H
 
 #include "base/error.h"
+#include "base/sync.h"
 #include "transport/sailor/link.h"
 #include "transport/sailor/table.h"
 
@@ -58,6 +59,7 @@ struct kc_inbox_conf {
     const struct kc_amqp_uri *uri;
     const char *queue;
     int prefetch;
+    struct kc_halt *halt; /* ends the tries to connect for the first time; NULL: none */
     int lost_ms; /* 0: never given up; what counts is a queue that is gone, not a broker */
 
     /* On the inbox's thread; must not block, and may not close the inbox. */
@@ -67,7 +69,7 @@ struct kc_inbox_conf {
 };
 
 /* Connects, trying `attempts` times more, timeout_ms apart, and starts the thread, which keeps
- * the connection alive. Nothing is consumed yet. */
+ * the connection alive. Nothing is consumed yet. STOPPED where the halt was said. */
 bool kc_inbox_open(struct kc_inbox **out, const struct kc_inbox_conf *conf, int attempts,
                    int timeout_ms, struct kc_error *err) KC_MUST_CHECK;
 

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/names.h"
 #include "net/trust.h"
 
@@ -342,6 +343,17 @@ bool kc_link_open(struct kc_link **out, const struct kc_link_conf *conf, struct 
     l->is_broken = true;
     kc_link_close(l, false);
     return false;
+}
+
+bool kc_link_wait_to_retry(const char *role, int wait_ms, struct kc_halt *halt,
+                           struct kc_error *err)
+{
+    kc_log(KC_WARN, "amqp_connect_retry", KC_S("connection", role), KC_I("pauseMs", wait_ms),
+           KC_E(err));
+    kc_error_clear(err);
+    if (kc_halt_wait(halt, wait_ms))
+        kc_error_set(err, KC_STOPPED, 0, "stopped before the next try to connect");
+    return err->code == KC_NONE;
 }
 
 void kc_link_close(struct kc_link *l, bool politely)

@@ -8,6 +8,7 @@
 #define KC_TRANSPORT_SAILOR_LINK_H
 
 #include "base/error.h"
+#include "base/sync.h"
 #include "transport/sailor/uri.h"
 
 #include "transport/sailor/amqp.h"
@@ -26,6 +27,12 @@ struct kc_link_conf {
 /* UNREACHABLE, UNTRUSTED, AUTH (login refused), TIMEOUT, CONFIG. */
 bool kc_link_open(struct kc_link **out, const struct kc_link_conf *conf,
                   struct kc_error *err) KC_MUST_CHECK;
+
+/* Between two tries of a first connection: logs and clears err, and waits. False, with err
+ * STOPPED, where the halt is said, which may be NULL. */
+bool kc_link_wait_to_retry(const char *role, int wait_ms, struct kc_halt *halt,
+                           struct kc_error *err) KC_MUST_CHECK;
+
 void kc_link_close(struct kc_link *l, bool politely); /* politely waits a second at most */
 
 amqp_connection_state_t kc_link_state(struct kc_link *l);

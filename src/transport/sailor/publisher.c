@@ -144,10 +144,8 @@ static bool connect_patiently(struct kc_publisher *p, int attempts, int timeout_
                               struct kc_error *err)
 {
     for (int i = 0; !kc_publisher_connect(p, err); i++) {
-        if (i >= attempts)
+        if (i >= attempts || !kc_link_wait_to_retry("write", timeout_ms, p->conf.halt, err))
             return false;
-        kc_error_clear(err);
-        (void)poll(NULL, 0, timeout_ms);
     }
     return true;
 }

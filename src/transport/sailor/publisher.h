@@ -17,6 +17,7 @@
 #define KC_TRANSPORT_SAILOR_PUBLISHER_H
 
 #include "base/error.h"
+#include "base/sync.h"
 #include "transport/sailor/link.h"
 #include "transport/sailor/table.h"
 
@@ -41,6 +42,7 @@ struct kc_publisher_conf {
     int retry_delay_ms, retry_max_delay_ms;
     int64_t retry_attempts; /* in all; 0: endless */
     bool is_persistent;     /* delivery mode 2, else 1 */
+    struct kc_halt *halt;   /* ends the tries to connect for the first time; NULL: none */
     int reply_patience_ms;  /* how long a reply may stay unroutable; 0: a minute */
 };
 
@@ -75,7 +77,8 @@ struct kc_publishing {
     bool is_returned;    /* since it was published last */
 };
 
-/* Connects, trying `attempts` times more, timeout_ms apart; then starts the thread. */
+/* Connects, trying `attempts` times more, timeout_ms apart; then starts the thread.
+ * STOPPED where the halt was said. */
 bool kc_publisher_open(struct kc_publisher **out, const struct kc_publisher_conf *conf,
                        int attempts, int timeout_ms, struct kc_error *err) KC_MUST_CHECK;
 

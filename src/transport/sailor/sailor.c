@@ -10,6 +10,7 @@
  * Queues     work       kc-inbox -> kc-worker, what the broker delivers: `prefetch`
  *            publisher  what was emitted and is not confirmed; full: a trigger takes no more
  * Acks       a delivery is answered after everything it led to was confirmed
+ * Start      a signal breaks it off, for nothing has come yet
  * Shutdown   stop() ends the consuming; what is here is finished, in time; then nothing is
  *            answered any more, and the broker delivers it to the next one */
 #include "transport/sailor/sailor_private.h"
@@ -22,6 +23,7 @@
 #include "net/http.h"
 #include "platform/hooks.h"
 #include "platform/step_settings.h"
+#include "runtime/shutdown.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,11 +111,13 @@ static bool connect_both(struct kc_sailor *s, struct kc_error *err)
         .retry_max_delay_ms = env->publish_max_retry_delay_ms,
         .retry_attempts = env->publish_retry_attempts,
         .is_persistent = env->persistent_messages,
+        .halt = &s->halt,
     };
     const struct kc_inbox_conf in = {
         .uri = &s->uri,
         .queue = env->listen_messages_on,
         .prefetch = env->prefetch,
+        .halt = &s->halt,
         .lost_ms = LOST_MS,
         .on_delivery = on_delivery,
         .on_lost = on_lost,
@@ -192,6 +196,25 @@ static struct kc_doc *read_credentials(void *arg, struct kc_error *err)
     return credentials;
 }
 
+/* A signal while we start: nothing has come yet, so nobody is waited for any more. */
+static void stop_start(void *self, int drain_ms)
+{
+    struct kc_sailor *s = self;
+    (void)drain_ms;
+    kc_halt_say(&s->halt);
+    kc_http_stop(s->http);
+}
+
+/* From here on messages come, and a signal waits until serve() can see to them. */
+static bool end_of_waiting(struct kc_sailor *s, struct kc_error *err)
+{
+    kc_shutdown_ignore();
+    if (!kc_halt_wait(&s->halt, 0))
+        return true;
+    kc_error_set(err, KC_STOPPED, 0, "stopped before the first message");
+    return false;
+}
+
 /* What the platform reads of it stands in the queue of errors too. */
 static bool prepare(struct kc_sailor *s, struct kc_error *err)
 {
@@ -210,7 +233,7 @@ static bool prepare(struct kc_sailor *s, struct kc_error *err)
     }
     kc_thread_start(&s->worker, "kc-worker", kc_sailor_work, s);
     s->has_worker = true;
-    return kc_inbox_start(s->inbox, err);
+    return end_of_waiting(s, err) && kc_inbox_start(s->inbox, err);
 }
 
 /* --- life --- */
@@ -241,6 +264,9 @@ static void close_(void *self)
     struct kc_sailor *s = self;
     if (!s)
         return;
+    kc_shutdown_ignore();
+    if (s->http)
+        stop_start(s, 0); /* what reads the step again need not wait for the platform either */
     kc_rotation_stop();
     end_threads(s); /* they ask the publisher for room */
     close_publisher(s);
@@ -260,6 +286,7 @@ static void close_(void *self)
     pthread_cond_destroy(&s->quiet);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->sending);
+    kc_halt_deinit(&s->halt);
     free(s);
 }
 
@@ -271,6 +298,7 @@ static struct kc_sailor *new_sailor(const struct kc_env *conf)
     s->common = common_headers(s->env);
     s->last_work = &s->work;
     s->tally.lag = -1;
+    kc_halt_init(&s->halt);
     pthread_mutex_init(&s->sending, NULL);
     pthread_mutex_init(&s->lock, NULL);
     kc_cond_init(&s->wanted);
@@ -283,10 +311,12 @@ static bool open_(void **self, const struct kc_env *conf, struct kc_error *err)
     struct kc_sailor *s = new_sailor(conf);
     const struct kc_environment *env = s->env;
     if (!kc_cipher_open(&s->cipher, env->crypto_password, env->crypto_iv, err) ||
-        !kc_http_open(&s->http, &(struct kc_http_conf){ .uses_proxy = true }, err) ||
-        !connect_both(s, err))
+        !kc_http_open(&s->http, &(struct kc_http_conf){ .uses_proxy = true }, err))
         goto fail;
-    s->api = (struct kc_api){ s->http, env };
+    kc_shutdown_watch_start(stop_start, s);
+    if (!connect_both(s, err))
+        goto fail;
+    s->api = (struct kc_api){ s->http, env, &s->halt };
     s->storage = kc_storage_new(&(struct kc_storage_conf){ .http = s->http,
                                                            .cipher = s->cipher,
                                                            .uri = env->storage_uri,
@@ -294,13 +324,18 @@ static bool open_(void **self, const struct kc_env *conf, struct kc_error *err)
                                                            .flow_id = env->flow_id,
                                                            .step_id = env->step_id });
     if (!prepare(s, err)) {
-        kc_emit_startup_error(s, err, REPORT_MS);
+        if (!kc_halt_wait(&s->halt, 0))
+            kc_emit_startup_error(s, err, REPORT_MS);
         goto fail;
     }
     kc_log(KC_INFO, "Fully initialized and waiting for messages");
     *self = s;
     return true;
 fail:
+    if (kc_halt_wait(&s->halt, 0)) { /* whatever it led to */
+        kc_error_clear(err);
+        kc_error_set(err, KC_STOPPED, 0, "stopped during the start");
+    }
     close_(s);
     return false;
 }

@@ -30,6 +30,7 @@ struct kc_sailor {
     const struct kc_entry *entry;
     struct kc_amqp_uri uri;
     struct kc_http *http;
+    struct kc_halt halt; /* of what waits to try again, at the start and for the API */
     struct kc_cipher *cipher;
     struct kc_storage *storage;
     struct kc_api api;
