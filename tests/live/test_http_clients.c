@@ -19,7 +19,7 @@
 #define WARM_UP_MS 300
 #define MEASURE_MS 2000
 #define SLACK_US   20000 /* what a busy machine adds to a p99 now and then */
-#define TRIES      3
+#define TRIES      4
 
 static const char body[] =
     "{\"messages\":[{\"value\":\"0123456789012345678901234567890123456789012345678901234567890"
@@ -115,16 +115,17 @@ static void drippers_disturb_nobody_and_are_cut(const char *head)
     for (int tries = 0; tries < TRIES; tries++) {
         run_load(&without, &alone);
         run_load(&with, &beside);
-        if (beside.drips_cut != 500 || beside.drip_cut_first_ms < 3000 ||
-            beside.drip_cut_last_ms > 5500)
-            fail_test("%d of 500 were cut, after %d ms and later, the last after %d ms",
-                      beside.drips_cut, beside.drip_cut_first_ms, beside.drip_cut_last_ms);
-        if (beside.p99_us <= 2 * alone.p99_us + SLACK_US && beside.stalls == 0) {
+        if (beside.drip_cut_first_ms < 3490)
+            break; /* no machine cuts too early because it is busy */
+        if (beside.drips_cut == 500 && beside.drip_cut_last_ms <= 5500 &&
+            beside.p99_us <= 2 * alone.p99_us + SLACK_US && beside.stalls == 0) {
             serve_stop(s, 0, WAIT_MS);
             return;
         }
     }
-    fail_test("p99 is %d us beside them, and %d us without; %d ms without any answer",
+    fail_test("%d of 500 were cut, after %d ms and later, the last after %d ms; p99 is %d us "
+              "beside them, and %d us without; %d ms without any answer",
+              beside.drips_cut, beside.drip_cut_first_ms, beside.drip_cut_last_ms,
               beside.p99_us, alone.p99_us, beside.stall_ms);
 }
 

@@ -286,8 +286,9 @@ void load_run(const struct load_options *options, struct load_result *result)
 {
     *result = (struct load_result){ 0 };
     struct load l = { .options = options, .result = result };
+    l.drip_began_us = now_us(); /* whoever takes them counts from when they knocked */
     build(&l);
-    l.began_us = l.drip_began_us = l.drip_due_us = l.last_answer_us = now_us();
+    l.began_us = l.drip_due_us = l.last_answer_us = now_us();
     for (int i = 0; i < options->clients; i++)
         post(&l, &l.clients[i]);
     for (int i = 0; i < options->drippers; i++) {

@@ -41,7 +41,7 @@ struct load_result {
     int stalls;    /* how many were longer than LOAD_STALL_MS */
     double cpu_s;  /* of the server, user and system, all threads */
     int drips_cut; /* drippers that the server has answered or closed */
-    int drip_cut_first_ms, drip_cut_last_ms; /* after they began */
+    int drip_cut_first_ms, drip_cut_last_ms; /* after they knocked */
 };
 
 /* Runs it all and waits up to 5 s more for answers that are due. Fails the running test where

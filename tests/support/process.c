@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -306,6 +307,27 @@ void process_write(struct process *p, const void *bytes, size_t size, int wait_m
         else if (now_ms() >= deadline)
             fail_with_output(p, "does not take its stdin before the deadline");
     }
+}
+
+void process_offer(struct process *p, const void *bytes, size_t size, int wait_ms)
+{
+    int64_t deadline = now_ms() + wait_ms;
+    for (size_t done = 0; done < size && now_ms() < deadline;) {
+        if (!serve(p, true, true, POLL_STEP_MS))
+            continue;
+        ssize_t n = write(p->in, (const char *)bytes + done, size - done);
+        if (n < 0 && errno == EPIPE)
+            return;
+        done += n > 0 ? (size_t)n : 0;
+    }
+}
+
+size_t process_unread(const struct process *p)
+{
+    int unread = 0;
+    if (ioctl(p->out, FIONREAD, &unread) != 0)
+        fail_test("FIONREAD: %s", strerror(errno));
+    return (size_t)unread;
 }
 
 void process_say(struct process *p, const char *line)

@@ -55,6 +55,13 @@ bool process_is_running(struct process *p);
 void process_write(struct process *p, const void *bytes, size_t size, int wait_ms);
 void process_say(struct process *p, const char *line); /* adds the newline; 10 s */
 
+/* The same for what may come too late: a child that is gone, or takes nothing more in time, is
+ * no failure. */
+void process_offer(struct process *p, const void *bytes, size_t size, int wait_ms);
+
+/* Bytes of stdout that are still in the pipe. */
+size_t process_unread(const struct process *p);
+
 /* Writes what the child takes without anyone reading its stdout: stops when it has taken
  * nothing for settle_ms or everything. Returns the bytes taken. */
 size_t process_stuff(struct process *p, const void *bytes, size_t size, int settle_ms);

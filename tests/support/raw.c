@@ -225,6 +225,44 @@ size_t raw_stuff(struct raw *r, const void *bytes, size_t size, int settle_ms)
     return done;
 }
 
+/* Bytes that wait between these two: not taken by the peer's machine, or by the peer. */
+static unsigned int bytes_between(const struct sockaddr_in *us, const struct sockaddr_in *them)
+{
+    unsigned int from, from_port, to, to_port, state, sending, received, sum = 0;
+    char line[256];
+    FILE *file = fopen("/proc/net/tcp", "re");
+    if (!file)
+        fail_test("/proc/net/tcp cannot be read");
+    while (fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "%*d: %x:%x %x:%x %x %x:%x", &from, &from_port, &to, &to_port, &state,
+                   &sending, &received) != 7)
+            continue;
+        if (from == us->sin_addr.s_addr && from_port == ntohs(us->sin_port) &&
+            to == them->sin_addr.s_addr && to_port == ntohs(them->sin_port))
+            sum += sending;
+        if (to == us->sin_addr.s_addr && to_port == ntohs(us->sin_port) &&
+            from == them->sin_addr.s_addr && from_port == ntohs(them->sin_port))
+            sum += received;
+    }
+    fclose(file);
+    return sum;
+}
+
+void raw_expect_read(struct raw *r, int wait_ms)
+{
+    struct sockaddr_in us, them;
+    socklen_t us_size = sizeof(us), them_size = sizeof(them);
+    int64_t deadline = now_ms() + wait_ms;
+    if (getsockname(r->fd, (struct sockaddr *)&us, &us_size) != 0 ||
+        getpeername(r->fd, (struct sockaddr *)&them, &them_size) != 0)
+        return; /* the peer has closed: it reads nothing any more */
+    while (bytes_between(&us, &them) > 0) {
+        if (now_ms() >= deadline)
+            fail_raw(r, "the peer does not read what was sent");
+        usleep(2000);
+    }
+}
+
 bool raw_say(struct raw *r, const char *format, ...)
 {
     char *text = NULL;

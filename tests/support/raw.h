@@ -37,6 +37,9 @@ size_t raw_stuff(struct raw *r, const void *bytes, size_t size, int settle_ms);
  * begins, or wait_ms are over. Returns the milliseconds it went on. */
 int64_t raw_drip(struct raw *r, const char *bytes, int pace_ms, int wait_ms);
 
+/* Waits until the peer, a process on this machine, has read all that was sent to it. */
+void raw_expect_read(struct raw *r, int wait_ms);
+
 /* Sends a text as one chunk of a chunked body; "" is the last one. */
 bool raw_chunk(struct raw *r, const char *text);
 

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#define START_WAIT_MS 10000
+#define START_WAIT_MS 30000
 #define STEP_US       10000 /* how often the log is looked at */
 #define LOG_TAIL      1500
 

@@ -23,7 +23,7 @@ struct serve {
 
 /* `serve --listen 127.0.0.1:0` and these arguments; one that begins with --listen replaces
  * ours. env as in process_options: ARGS(no_sign_in()), say. Both may be NULL, and are copied.
- * Fails with its log when it does not listen within 10 s. */
+ * Fails with its log when it does not listen within 30 s. */
 struct serve *serve_start(const char *const env[], const char *const args[]);
 
 /* SIGTERM, and the end within wait_ms with this exit code; freed. Fails with its log. */

@@ -168,6 +168,23 @@ static void wait_readable(struct witness *w, const char *topic, int partitions)
         }
 }
 
+/* A broker that was frozen for longer than its session may not take part until it has spoken
+ * again, and Kafka then says that there are too few for the topic. */
+static rd_kafka_resp_err_t create(struct witness *w, const char *topic,
+                                  rd_kafka_NewTopic_t **new_topic)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(w->rk);
+    rd_kafka_CreateTopics(w->rk, new_topic, 1, NULL, queue);
+    rd_kafka_event_t *event = answer(queue, "create", topic);
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+    rd_kafka_resp_err_t code =
+        count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__FAIL;
+    rd_kafka_event_destroy(event);
+    return code;
+}
+
 void witness_create_topic(struct witness *w, const char *topic, int partitions,
                           const char *const *config)
 {
@@ -184,14 +201,13 @@ void witness_create_topic(struct witness *w, const char *topic, int partitions,
         name[length] = '\0';
         rd_kafka_NewTopic_set_config(new_topic, name, *config + length + 1);
     }
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(w->rk);
-    rd_kafka_CreateTopics(w->rk, &new_topic, 1, NULL, queue);
-    rd_kafka_event_t *event = answer(queue, "create", topic);
-    size_t count;
-    const rd_kafka_topic_result_t **results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
-    must_topics(results, count, "create", topic);
-    rd_kafka_event_destroy(event);
+    int64_t deadline = now_ms() + WAIT_MS;
+    rd_kafka_resp_err_t code;
+    while ((code = create(w, topic, &new_topic)) ==
+               RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR &&
+           now_ms() < deadline)
+        usleep(50000);
+    must(code, "create", topic);
     rd_kafka_NewTopic_destroy(new_topic);
     wait_readable(w, topic, partitions);
 }
@@ -389,7 +405,11 @@ void witness_commit(struct witness *w, const char *group, const char *topic, int
 {
     rd_kafka_t *rk = group_client(w, group);
     rd_kafka_topic_partition_list_t *list = one(topic, partition, offset);
-    must(rd_kafka_commit(rk, list, 0), "commit for", topic);
+    int64_t deadline = now_ms() + WAIT_MS;
+    rd_kafka_resp_err_t code;
+    while (is_settling(code = rd_kafka_commit(rk, list, 0)) && now_ms() < deadline)
+        usleep(50000);
+    must(code, "commit for", topic);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(rk);
 }
