@@ -22,6 +22,7 @@
 
 #define PRODUCE "/v1/actions/produce"
 #define LINES   "Content-Type: application/x-ndjson"
+#define QUEUED  "kafka_component_producer_queue_records{client=\"0\"}"
 
 static int setup(void **state)
 {
@@ -253,7 +254,7 @@ static void a_topic_that_is_not_there_is_404(void **state)
     int64_t started = now_ms();
     struct http_answer *a = post(s, "{'value': 'a'}");
     assert_problem(a, 404, "topic_missing");
-    assert_in_range(now_ms() - started, 0, 6000);
+    assert_in_range(now_ms() - started, 0, 12000); /* sooner than it is given up: 25 s */
 }
 
 static void an_account_without_the_right_is_403(void **state)
@@ -275,7 +276,7 @@ static void a_refused_sign_in_is_403_and_told_at_once(void **state)
     int64_t started = now_ms();
     struct http_answer *a = post_beside(s, credentials_of(wrong), "a");
     assert_problem(a, 403, "auth");
-    assert_in_range(now_ms() - started, 0, 5000);
+    assert_in_range(now_ms() - started, 0, 12000); /* as above */
     assert_null(strstr(a->body, "wrong-Secret-55aa"));
     assert_null(strstr(serve_log(s), "wrong-Secret-55aa"));
 }
@@ -399,6 +400,15 @@ static int threads_named(const struct serve *s, const char *name)
     return count;
 }
 
+static void wait_for_threads(const struct serve *s, const char *name, int count)
+{
+    for (int64_t until = now_ms() + WAIT_MS; threads_named(s, name) != count;) {
+        if (now_ms() >= until)
+            fail_test("%d threads %s in place of %d", threads_named(s, name), name, count);
+        usleep(5000);
+    }
+}
+
 static void steps_that_sign_in_alike_share_one_client(void **state)
 {
     (void)state;
@@ -414,16 +424,16 @@ static void steps_that_sign_in_alike_share_one_client(void **state)
     snprintf(members, sizeof(members), "%s, 'config': {'topic': 'cars'}",
              credentials_of(guest()));
     assert_int_not_equal(post_beside(s, members, "a")->status, 200);
-    assert_int_equal(threads_named(s, "kc-reports"), 2);
+    wait_for_threads(s, "kc-reports", 2);
 }
 
 static void the_first_message_does_not_wait_for_a_client(void **state)
 {
     (void)state;
     struct serve *s = serve_topic(witness_new_topic(witness, 1, NULL));
-    for (int64_t until = now_ms() + 1500; now_ms() < until;) /* its start is over by then */
-        http_get(s->base, "/healthz", NULL);
-    assert_in_range(post(s, "{'value': 'a'}")->ms, 0, 400);
+    wait_for_threads(s, "kc-reports", 1); /* there it is */
+    assert_in_range(post(s, "{'value': 'a'}")->ms, 0, 2000);
+    assert_int_equal(threads_named(s, "kc-reports"), 1);
 }
 
 /* --- A broker that is slow or gone --- */
@@ -451,13 +461,13 @@ static void a_broker_that_is_down_is_503_in_time_and_holds_nobody_up(void **stat
         assert_http(a, 200);
         worst = a->ms > worst ? a->ms : worst;
     }
-    assert_in_range(worst, 0, 1000);
+    assert_in_range(worst, 0, 1800); /* who is held up is so for 2000 */
     for (int i = 0; i < 20; i++) {
         struct http_answer *a = http_finish(down[i], WAIT_MS);
         assert_problem(a, 503, "unavailable");
         assert_non_null(http_header(a, "Retry-After"));
         assert_non_null(strstr(a->body, "Connection refused"));
-        assert_in_range(a->ms, 0, 4000);
+        assert_in_range(a->ms, 0, 12000); /* seen late, but not as late as the usual 25 s */
     }
 }
 
@@ -478,7 +488,7 @@ static void what_waits_too_long_for_its_turn_is_503_with_the_cause(void **state)
 {
     (void)state;
     struct serve *s = serve_topic(witness_new_topic(witness, 1, NULL));
-    assert_http(post_to(s, "timeoutMs=5000", "{'value': 'a'}"), 200);
+    assert_http(post_to(s, "timeoutMs=10000", "{'value': 'a'}"), 200);
     char *many = malloc(1100 * 32 + 64), *at = many;
     assert_non_null(many);
     at += sprintf(at, "{\"messages\":[");
@@ -487,15 +497,14 @@ static void what_waits_too_long_for_its_turn_is_503_with_the_cause(void **state)
     sprintf(at, "]}");
     kafka_freeze(kafka);
     const struct http_request full = { .base = s->base,
-                                       .path = PRODUCE "?timeoutMs=5000",
+                                       .path = PRODUCE "?timeoutMs=10000",
                                        .body = many };
     struct http *first = http_start(&full);
-    for (int i = 0; i < 100; i++) /* the loop has seen what was sent before each of these */
-        assert_http(http_get(s->base, "/healthz", NULL), 200);
-    struct http_answer *late = post_to(s, "timeoutMs=5000", "{'value': 'late'}");
+    serve_expect_metric(s, QUEUED " 1000\n", WAIT_MS); /* more are not on the way at once */
+    struct http_answer *late = post_to(s, "timeoutMs=10000", "{'value': 'late'}");
     kafka_thaw(kafka);
     assert_problem(late, 503, NULL);
-    assert_in_range(late->ms, 900, 2500);
+    assert_in_range(late->ms, 1990, 8000); /* a fifth of its time */
     assert_non_null(strstr(late->body, "for its turn"));
     assert_http(http_finish(first, WAIT_MS), 200);
     free(many);
@@ -512,7 +521,7 @@ static void a_stop_answers_what_is_open(void **state)
                                           .path = PRODUCE,
                                           .body = "{\"value\":\"b\"}" };
     struct http *open = http_start(&request);
-    http_get(s->base, "/healthz", NULL);
+    serve_expect_metric(s, QUEUED " 1\n", WAIT_MS);
     process_signal(s->process, 15);
     serve_expect_log(s, "stopping", WAIT_MS);
     kafka_thaw(kafka);

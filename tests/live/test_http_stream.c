@@ -31,6 +31,13 @@ static struct http *open_group(const struct serve *s, const char *topic, const c
                              topic, group, more ? ", " : "", more ? more : ""));
 }
 
+/* Those that were hung up on have left their groups: until then a stream to the end may get a
+ * part of the partitions, and be at the end of these. */
+static void expect_no_streams(struct serve *s)
+{
+    serve_expect_metric(s, "kafka_component_streams 0\n", WAIT_MS);
+}
+
 /* --- What comes --- */
 
 static void records_come_as_events_a_line_each(void **state)
@@ -125,19 +132,21 @@ static void heartbeats_come_while_there_is_nothing_to_say(void **state)
     (void)state;
     const char *topic = numbers(1, 0);
     struct serve *s = serve_kafka(NULL);
-    struct http *h = open_group(s, topic, "beats", "'heartbeatMs': 1000");
     int64_t began = now_ms();
+    struct http *h = open_group(s, topic, "beats", "'heartbeatMs': 1000");
     for (int i = 0; i < 3; i++)
-        assert_string_equal(http_line(h, 2500), "");
-    assert_in_range(now_ms() - began, 1500, 6000);
+        assert_string_equal(http_line(h, WAIT_MS), "");
+    assert_in_range(now_ms() - began, 2990, 12000); /* the usual beat is 15 s */
     http_free(h);
+    began = now_ms();
     h = stream_open(s, ARGS("Accept: text/event-stream", "Content-Type: application/json"),
                     jsonf("{'config': {'topic': '%s', 'groupId': 'sse-beats'}, "
                           "'heartbeatMs': 1000}",
                           topic));
     struct http_sse sse;
-    assert_false(http_sse_if_any(h, &sse, 3500));
-    assert_in_range(http_sse_comments(h), 2, 4);
+    while (http_sse_comments(h) < 3 && now_ms() - began < 12000)
+        assert_false(http_sse_if_any(h, &sse, 100));
+    assert_in_range(now_ms() - began, 2990, 12000);
 }
 
 /* --- What is wrong is said before it begins --- */
@@ -227,7 +236,7 @@ static void no_more_streams_than_a_server_bears(void **state)
             .path = STREAM_PATH,
             .body = jsonf("{'config': {'topic': '%s', 'groupId': 'crowd-%d'}}", topic, i) });
     for (int i = 0; i < 100; i++)
-        assert_int_equal(http_status(open[i], WAIT_MS), 200);
+        assert_int_equal(http_status(open[i], 4 * WAIT_MS), 200);
     const char *body = jsonf("{'config': {'topic': '%s', 'groupId': 'one-more'}}", topic);
     struct http_answer *a = http_post(s->base, STREAM_PATH, NULL, body);
     assert_problem(a, 429, "too_many");
@@ -317,12 +326,15 @@ static void a_cursor_forgets_partitions_that_went_to_others(void **state)
     assert_int_equal(stream_tally(b, &t, 10, &others, WAIT_MS), 10);
     assert_int_equal(t.different, 40);
     assert_int_equal(t.again, 0);
+    for (int i = 0; i < 2; i++) /* all that was read counts as read */
+        assert_true(witness_wait_committed(witness, "shared", topic, i, 20, WAIT_MS));
     assert_true(strlen(after) < strlen(before) + 4);
     http_free(a); /* b takes over, and gets what comes to both partitions */
     witness_write_numbers(witness, topic, 2, 40, 20);
     assert_int_equal(stream_tally(b, &t, 20, &others, WAIT_MS), 20);
     assert_int_equal(t.again, 0);
     http_free(b);
+    expect_no_streams(s);
 
     /* who comes back with `after` reads again what came to its own partition since, and nothing
      * of the other one */
@@ -366,6 +378,7 @@ static void only_what_was_committed_does_not_come_again(void **state)
     assert_int_equal(sum, 40);
     assert_http(stream_commit(s, cursor), 200); /* again is fine */
     http_free(h);
+    expect_no_streams(s);
 
     h = open_group(s, topic, "by-client", "'ack': 'client', 'until': 'end'");
     assert_int_equal(stream_tally(h, &rest, 50, NULL, WAIT_MS), 50);
@@ -484,7 +497,7 @@ static void a_client_that_goes_leaves_its_records_to_the_next(void **state)
     struct http *second = open_group(s, topic, "heirs", "'ack': 'client'");
     assert_int_equal(stream_tally(second, &t, 10, NULL, WAIT_MS), 10);
     print_message("the next one had them after %lld ms\n", (long long)(now_ms() - left));
-    assert_in_range(now_ms() - left, 0, 5000); /* no session had to expire */
+    assert_in_range(now_ms() - left, 0, 9000); /* no session had to expire: 10 s */
     tally_deinit(&t);
 }
 
@@ -512,7 +525,7 @@ static void a_stopping_server_says_the_end_with_everything_committed(void **stat
     json_decref(event);
     assert_null(stream_next(h, WAIT_MS));
     assert_int_equal(process_wait(s->process, WAIT_MS).exit_code, 0);
-    assert_in_range(now_ms() - asked, 0, 4000);
+    assert_in_range(now_ms() - asked, 0, 7000); /* sooner than a stop gives up */
     assert_int_equal(witness_committed(witness, "stopped", topic, 0), 50);
     assert_int_equal(witness_committed(witness, "stopped", topic, 1), 50);
     assert_int_equal(witness_committed(witness, "stopped-too", topic, 0), -1);
