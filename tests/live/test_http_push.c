@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -99,9 +100,9 @@ static json_t *show(const struct push *p)
     return shown;
 }
 
-static void wait_for_state(const struct push *p, const char *state)
+static void wait_for_state_in(const struct push *p, const char *state, int wait_ms)
 {
-    int64_t deadline = now_ms() + WAIT_MS;
+    int64_t deadline = now_ms() + wait_ms;
     for (;;) {
         json_t *shown = show(p);
         bool is_it = strcmp(event_str(shown, "state"), state) == 0;
@@ -112,6 +113,11 @@ static void wait_for_state(const struct push *p, const char *state)
             return;
         usleep(20000);
     }
+}
+
+static void wait_for_state(const struct push *p, const char *state)
+{
+    wait_for_state_in(p, state, WAIT_MS);
 }
 
 static void order(const struct push *p, const char *what)
@@ -359,47 +365,64 @@ static void retry_after_in_seconds_is_kept(void **state)
     write_one(&p, "one");
     const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS),
                               *second = stub_wait(p.stub, 1, WAIT_MS);
-    assert_in_range(second->at_ms - first->at_ms, 1900, 4000);
+    assert_in_range(second->at_ms - first->at_ms, 1990, 9000);
     assert_same_request(first, second);
     unsubscribe(&p);
+}
+
+/* The first request is to come again four seconds after it came; the date is made then. */
+static bool decide_by_date(void *arg, const struct stub_request *r, struct stub_answer *answer)
+{
+    static char date[80];
+    static const char *const headers[] = { date, NULL };
+    atomic_bool *was_asked = arg;
+    time_t then = time(NULL) + 4;
+    struct tm tm;
+    (void)r;
+    if (atomic_exchange(was_asked, true))
+        return false;
+    strftime(date, sizeof(date), "Retry-After: %a, %d %b %Y %H:%M:%S GMT",
+             gmtime_r(&then, &tm));
+    answer->status = 503;
+    answer->headers = headers;
+    return true;
 }
 
 static void retry_after_as_a_date_is_kept(void **state)
 {
     (void)state;
+    static atomic_bool was_asked;
     struct push p = prepare(1);
-    char date[80];
-    time_t then = time(NULL) + 6;
-    struct tm tm;
-    strftime(date, sizeof(date), "Retry-After: %a, %d %b %Y %H:%M:%S GMT",
-             gmtime_r(&then, &tm));
-    stub_next(p.stub, &(struct stub_answer){ .status = 503, .headers = ARGS(date) });
+    stub_decide(p.stub, decide_by_date, &was_asked);
     subscribe_at(server, &p, "", "");
     write_one(&p, "one");
     const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS),
                               *second = stub_wait(p.stub, 1, WAIT_MS);
     assert_same_request(first, second);
-    assert_true(time(NULL) >= then - 1);
-    assert_true(second->at_ms - first->at_ms > 600); /* later than any first back-off */
+    /* a date has no fractions; later than any first back-off it is in any case */
+    assert_in_range(second->at_ms - first->at_ms, 1990, 12000);
     unsubscribe(&p);
 }
 
 static void failures_back_off_with_jitter_and_the_same_bytes(void **state)
 {
     (void)state;
-    const size_t attempts = 6;
+    enum {
+        ATTEMPTS = 6,
+        LATE_MS = 1500 /* what a busy machine adds to a wait */
+    };
     struct push p = prepare(1);
     stub_always(p.stub, &(struct stub_answer){ .status = 500, .body = "out of order" });
     subscribe_at(server, &p, "", ",'secret':'" SECRET "'");
     write_one(&p, "one");
     int64_t longest = 0, bound = 500;
     const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS), *before = first;
-    for (size_t i = 1; i < attempts; i++, bound *= 2) {
-        const struct stub_request *r = stub_wait(p.stub, i, (int)bound + 5000);
+    for (size_t i = 1; i < ATTEMPTS; i++, bound *= 2) {
+        const struct stub_request *r = stub_wait(p.stub, i, (int)bound + WAIT_MS);
         int64_t gap = r->at_ms - before->at_ms;
         assert_same_request(first, r);
         assert_signed(r, SECRET); /* anew: the timestamp is the attempt's */
-        assert_in_range(gap, 45, bound + 400);
+        assert_in_range(gap, 45, bound + LATE_MS);
         longest = gap > longest ? gap : longest;
         before = r;
     }
@@ -412,7 +435,7 @@ static void failures_back_off_with_jitter_and_the_same_bytes(void **state)
     json_decref(shown);
 
     stub_always(p.stub, &(struct stub_answer){ .status = 200 });
-    wait_for_state(&p, "running");
+    wait_for_state_in(&p, "running", (int)bound + WAIT_MS); /* with the next attempt */
     unsubscribe(&p);
     assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 1);
 }
@@ -468,13 +491,17 @@ static void a_receiver_that_is_too_slow_gets_it_again(void **state)
 {
     (void)state;
     struct push p = prepare(1);
+    stub_next(p.stub, &(struct stub_answer){ .status = 204 });
     stub_next(p.stub, &(struct stub_answer){ .never_answers = true });
     subscribe_at(server, &p, "", ",'timeoutMs':1000");
+    write_one(&p, "zero");
+    stub_wait(p.stub, 0, WAIT_MS); /* from now on a record is on the wire at once */
+    int64_t began = now_ms();
     write_one(&p, "one");
-    const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS),
-                              *second = stub_wait(p.stub, 1, WAIT_MS);
+    const struct stub_request *first = stub_wait(p.stub, 1, WAIT_MS),
+                              *second = stub_wait(p.stub, 2, WAIT_MS);
     assert_same_request(first, second);
-    assert_in_range(second->at_ms - first->at_ms, 950, 2500);
+    assert_in_range(second->at_ms - began, 1000 + 50, 9000); /* the usual time-out is 30 s */
     json_t *shown = show(&p);
     assert_event_str(shown, "lastError.code", "timeout");
     json_decref(shown);
@@ -500,8 +527,8 @@ static void a_receiver_that_is_away_gets_all_when_it_is_back(void **state)
     struct tally tally;
     int64_t next[PARTITIONS] = { 0 };
     tally_init(&tally, records);
-    for (size_t i = 0; tally.different < records; i++)
-        take_in_order(&tally, stub_wait(p.stub, i, WAIT_MS), next);
+    for (size_t i = 0; tally.different < records; i++) /* a wait doubles what was waited */
+        take_in_order(&tally, stub_wait(p.stub, i, 4 * WAIT_MS), next);
     assert_int_equal(tally.again, 0);
     tally_deinit(&tally);
     unsubscribe(&p);
@@ -516,10 +543,8 @@ static void what_one_receiver_refuses_does_not_hold_up_another(void **state)
     subscribe_at(server, &alive, "", "");
     write_one(&dead, "one");
     stub_wait(dead.stub, 0, WAIT_MS);
-    int64_t began = now_ms();
     write_one(&alive, "one");
-    stub_wait(alive.stub, 0, WAIT_MS);
-    assert_true(now_ms() - began < 5000);
+    stub_wait(alive.stub, 0, WAIT_MS); /* long before the other one's time-out, 30 s */
     unsubscribe(&dead); /* nor does its end wait for an answer longer than it may */
     unsubscribe(&alive);
 }
@@ -532,11 +557,11 @@ static void while_it_waits_the_group_is_kept(void **state)
     stub_always(p.stub,
                 &(struct stub_answer){ .status = 503, .headers = ARGS("Retry-After: 1") });
     subscribe_at(server, &p, ",'sessionTimeoutMs':6000", "");
+    size_t before = strlen(serve_log(server));
     write_one(&p, "one");
     stub_wait(p.stub, 0, WAIT_MS);
     usleep(9000000); /* longer than the session */
-    const char *log = serve_log(server);
-    assert_null(strstr(log, "partitions_lost"));
+    assert_null(strstr(serve_log(server) + before, "partitions_lost"));
     stub_always(p.stub, &(struct stub_answer){ .status = 204 });
     wait_for_state(&p, "running");
     unsubscribe(&p);
@@ -612,7 +637,7 @@ static void a_stop_does_not_wait_for_a_receiver_that_fails(void **state)
     stub_wait(p.stub, 2, WAIT_MS);
     int64_t began = now_ms();
     serve_stop(own, 0, WAIT_MS);
-    assert_true(now_ms() - began < 3000);
+    assert_true(now_ms() - began < 7000); /* sooner than a stop gives up */
     assert_int_equal(witness_committed(witness, p.group, p.topic, 0), -1);
 }
 
