@@ -102,7 +102,7 @@ static void a_missing_topic_is_answered_long_before_the_delivery_timeout(void **
     struct mock *m = mock_start(TOPIC, 1);
     rd_kafka_mock_topic_set_error(m->cluster, TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     struct mock_step *s = mock_produce(m, false, "{'topic': '" TOPIC "', 'timeoutMs': 60000}");
-    json_t *events = mock_answered(mock_send(s, "{'value': 'x'}"), 5000);
+    json_t *events = mock_answered(mock_send(s, "{'value': 'x'}"), MOCK_WAIT_MS);
     assert_event_str(events, "0.body.errorCode", "3");
     assert_event_str(events, "0.body.stored", "no");
     assert_event_str(events, "1.error.name", "topic_missing");
@@ -251,7 +251,7 @@ static void a_full_queue_makes_the_next_message_wait_and_loses_none(void **state
     mock_answered(mock_send(s, "{'value': 'warm'}"), MOCK_WAIT_MS);
     mock_down(m);
     pthread_create(&thread, NULL, send_flood, &f);
-    int64_t deadline = now_ms() + MOCK_WAIT_MS;
+    int64_t deadline = now_ms() + 3 * MOCK_WAIT_MS;
     while (f.sent < 20 && now_ms() < deadline)
         usleep(10000);
     usleep(300000); /* what does not wait would go on */
@@ -293,7 +293,9 @@ static void a_commit_that_fails_is_made_again(void **state)
     struct mock_step *s = mock_consume(m, FOREVER, EARLIEST);
     mock_accept_until(s, 5);
     wait_for_requests(m, OFFSET_COMMIT, 1);
-    assert_int_equal(witness_committed(m->witness, GROUP, TOPIC, 0), -1);
+    int64_t committed = witness_committed(m->witness, GROUP, TOPIC, 0);
+    if (mock_count_requests(m, MOCK_OFFSET_COMMIT) == 1) /* it was not made again meanwhile */
+        assert_int_equal(committed, -1);
     mock_stop(s, 5000);
     mock_wait_end(s, MOCK_WAIT_MS);
     assert_int_equal(witness_committed(m->witness, GROUP, TOPIC, 0), 5);

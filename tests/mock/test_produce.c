@@ -16,6 +16,7 @@
 #define TOPIC    "cars"
 #define SETTINGS "{'topic': '" TOPIC "', 'timeoutMs': 10000}"
 #define MANY     20
+#define SOON_MS  (3000 * SLOW) /* long before the time-out */
 
 static void assert_good(struct mock_answer *a)
 {
@@ -146,7 +147,7 @@ static void a_missing_right_is_answered_and_the_next_message_passes(void **state
     struct mock_step *s = mock_produce(m, false, SETTINGS);
     mock_fail(m, MOCK_PRODUCE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
               RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED); /* it is asked for once more */
-    assert_failed(mock_send(s, "{'value': 'bad'}"), 3000, "29", "forbidden", "[0]");
+    assert_failed(mock_send(s, "{'value': 'bad'}"), SOON_MS, "29", "forbidden", "[0]");
     assert_good(mock_send(s, "{'value': 'good'}"));
     assert_values(m, 1, ARGS("good"));
 }
@@ -157,7 +158,7 @@ static void a_record_that_the_broker_rejects_is_answered_and_the_next_passes(voi
     struct mock *m = mock_start(TOPIC, 1);
     struct mock_step *s = mock_produce(m, false, SETTINGS);
     mock_fail(m, MOCK_PRODUCE, RD_KAFKA_RESP_ERR_INVALID_RECORD);
-    assert_failed(mock_send(s, "{'value': 'bad'}"), 3000, "87", "rejected", "[0]");
+    assert_failed(mock_send(s, "{'value': 'bad'}"), SOON_MS, "87", "rejected", "[0]");
     assert_good(mock_send(s, "{'value': 'good'}"));
     assert_values(m, 1, ARGS("good"));
 }
@@ -200,7 +201,7 @@ static void a_broker_that_is_down_is_named_in_time_and_back_at_once(void **state
     for (int i = 0; i < 3; i++)
         answers[i] = mock_send(s, "{'value': 'down'}");
     for (int i = 0; i < 3; i++) {
-        assert_failed(answers[i], 3000, "7", "unavailable", "[0]");
+        assert_failed(answers[i], SOON_MS, "7", "unavailable", "[0]");
         const char *message = event_str(mock_answered(answers[i], 0), "1.error.message");
         if (!strstr(message, "refused") && !strstr(message, "isconnected"))
             fail_msg("no cause in: %s", message);
@@ -210,7 +211,7 @@ static void a_broker_that_is_down_is_named_in_time_and_back_at_once(void **state
     int64_t deadline = now_ms() + MOCK_WAIT_MS; /* the reconnect's own pause may outlast 1 s */
     do {
         a = mock_send(s, "{'value': 'after'}");
-    } while (json_array_size(mock_answered(a, 3000)) > 2 && now_ms() < deadline);
+    } while (json_array_size(mock_answered(a, SOON_MS)) > 2 && now_ms() < deadline);
     assert_good(a);
     assert_values(m, 2, ARGS("before", "after"));
 }
@@ -227,11 +228,11 @@ static void a_stop_without_a_drain_answers_all_that_waits(void **state)
         answers[i] = mock_send(s, "{'value': 'waits'}");
     mock_stop(s, 0);
     for (int i = 0; i < 5; i++) {
-        json_t *events = mock_answered(answers[i], 3000);
+        json_t *events = mock_answered(answers[i], SOON_MS);
         assert_event_str(events, "1.error.name", "stopped");
         assert_event_str(events, "2.event", "end");
     }
-    json_t *late = mock_answered(mock_send(s, "{'value': 'too late'}"), 3000);
+    json_t *late = mock_answered(mock_send(s, "{'value': 'too late'}"), SOON_MS);
     assert_event_str(late, "0.error.name", "stopped");
     mock_close(s);
     mock_up(m);

@@ -46,7 +46,8 @@ struct mock_step {
 
     pthread_mutex_t lock;
     pthread_cond_t said;
-    bool has_room; /* needs lock, as all below */
+    bool has_room;    /* needs lock, as all below */
+    bool was_refused; /* since it has none */
     struct given *given;
     size_t given_count, given_room;
     size_t unanswered, peak;
@@ -218,6 +219,8 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     if (!s->has_room && wait_ms > 0)
         kc_cond_wait(&s->said, &s->lock, wait_ms);
     bool room = s->has_room;
+    s->was_refused = !room;
+    pthread_cond_broadcast(&s->said);
     pthread_mutex_unlock(&s->lock);
     return room;
 }
@@ -517,10 +520,17 @@ size_t mock_peak(struct mock_step *s)
 
 void mock_set_room(struct mock_step *s, bool room)
 {
+    int64_t deadline = now_ms() + MOCK_WAIT_MS;
+    bool in_time = true;
     pthread_mutex_lock(&s->lock);
     s->has_room = room;
+    s->was_refused = false;
     pthread_cond_broadcast(&s->said);
+    while (!room && !s->was_refused && in_time)
+        in_time = wait_said(s, deadline);
     pthread_mutex_unlock(&s->lock);
+    if (!in_time)
+        fail_test("the step does not ask whether there is room");
 }
 
 size_t mock_error_count(struct mock_step *s)

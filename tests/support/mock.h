@@ -9,6 +9,7 @@
 #define TESTS_SUPPORT_MOCK_H
 
 #include "event.h"
+#include "slow.h"
 #include "witness.h"
 
 #include "kafka/position.h"
@@ -19,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MOCK_WAIT_MS 10000
+#define MOCK_WAIT_MS (10000 * SLOW)
 
 /* Kafka's numbers of the requests that are made to fail, or counted. */
 enum mock_request {
@@ -120,8 +121,11 @@ void mock_accept_all(struct mock_step *s); /* that are not answered yet */
 /* Accepts everything until `count` messages have been handed out and accepted. */
 void mock_accept_until(struct mock_step *s, size_t count);
 
-size_t mock_peak(struct mock_step *s);              /* the most that were unanswered at once */
-void mock_set_room(struct mock_step *s, bool room); /* whether the outlet takes more */
+size_t mock_peak(struct mock_step *s); /* the most that were unanswered at once */
+
+/* Whether the outlet takes more. Where it does not, this returns when the step has heard so:
+ * whatever it was about to hand out is out by then. */
+void mock_set_room(struct mock_step *s, bool room);
 
 /* The i-th error it told, waited for: {"name", "message"}, a loan. */
 json_t *mock_error(struct mock_step *s, size_t i);
