@@ -67,18 +67,18 @@ bool kc_buf_puts(struct kc_buf *b, const char *s)
 
 bool kc_buf_printf(struct kc_buf *b, const char *fmt, ...)
 {
-    va_list args;
+    va_list args, again;
+    size_t left = b->is_full || b->cap > b->max ? 0 : b->cap - b->len;
     va_start(args, fmt);
-    va_list again;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
+    int len = vsnprintf(left > 0 ? b->data + b->len : NULL, left, fmt, args);
     char *room = len < 0 ? NULL : kc_buf_reserve(b, (size_t)len + 1);
-    if (room) {
+    if (room && (size_t)len >= left) /* it did not fit */
         vsnprintf(room, (size_t)len + 1, fmt, again);
+    if (room)
         b->len += (size_t)len;
-    }
     va_end(again);
+    va_end(args);
     return room != NULL;
 }
 

@@ -40,6 +40,19 @@ bool kc_text_int(struct kc_text t, int64_t min, int64_t max, int64_t *out)
     return true;
 }
 
+struct kc_text kc_int_text(int64_t n, char out[KC_INT_SIZE])
+{
+    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    char *end = out + KC_INT_SIZE, *p = end;
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (n < 0)
+        *--p = '-';
+    return (struct kc_text){ p, (size_t)(end - p) };
+}
+
 static size_t min3(size_t a, size_t b, size_t c)
 {
     size_t m = a < b ? a : b;

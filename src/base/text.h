@@ -22,6 +22,11 @@ bool kc_text_is(struct kc_text t, const char *s);
 /* The whole of t as a decimal number within [min, max]: no blanks, no fraction, no exponent. */
 bool kc_text_int(struct kc_text t, int64_t min, int64_t max, int64_t *out);
 
+#define KC_INT_SIZE 20 /* "-9223372036854775808"; no NUL */
+
+/* The number's digits in `out`, a loan from it. printf() takes ten times as long. */
+struct kc_text kc_int_text(int64_t n, char out[KC_INT_SIZE]);
+
 /* The name in `known` (ended by NULL) nearest to `name`, or NULL when none is near. */
 const char *kc_text_nearest(struct kc_text name, const char *const *known);
 

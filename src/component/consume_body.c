@@ -222,15 +222,14 @@ static void put_headers(struct kc_body_writer *w, const struct kc_fetched *r, bo
 static bool try_write(struct kc_body_writer *w, const struct kc_fetched *r, bool is_careful,
                       struct kc_buf *out)
 {
-    char partition[16];
-    int len = snprintf(partition, sizeof(partition), "%d", (int)r->partition);
+    char partition[KC_INT_SIZE];
     kc_arena_clear(&w->arena);
     kc_json_begin(w->json);
     put_value(w, r->value, is_careful);
     if (r->key.p)
         put_bytes(w, KC_LIT("key"), KC_LIT("keyEncoding"), r->key, w->key == KC_BASE64,
                   is_careful);
-    kc_json_text(w->json, KC_LIT("partition"), (struct kc_text){ partition, (size_t)len });
+    kc_json_text(w->json, KC_LIT("partition"), kc_int_text(r->partition, partition));
     kc_json_int(w->json, KC_LIT("offset"), r->offset);
     kc_json_text(w->json, KC_LIT("topic"), kc_text(r->topic));
     if (r->timestamp != KC_NO_TIME) {

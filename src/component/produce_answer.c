@@ -3,8 +3,6 @@
 
 #include "base/alloc.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,29 +25,20 @@ const struct kc_member kc_produce_out[] = {
     { 0 },
 };
 
-#define NUMBER_SIZE 24
-
-static void add_number(struct kc_json_writer *w, struct kc_text key, int64_t n,
-                       char text[NUMBER_SIZE])
-{
-    int len = snprintf(text, NUMBER_SIZE, "%" PRId64, n);
-    kc_json_text(w, key, (struct kc_text){ text, (size_t)len });
-}
-
 /* The texts that the writer borrows until its document is finished. */
 struct numbers {
-    char text[5][NUMBER_SIZE];
+    char text[5][KC_INT_SIZE];
 };
 
 static void add_row(struct kc_json_writer *w, const struct kc_written *row, int code,
                     struct numbers *numbers)
 {
     kc_json_text(w, KC_LIT("topicName"), kc_text(row->topic));
-    add_number(w, KC_LIT("partition"), row->partition, numbers->text[0]);
-    add_number(w, KC_LIT("errorCode"), code, numbers->text[1]);
-    add_number(w, KC_LIT("baseOffset"), row->base_offset, numbers->text[2]);
-    add_number(w, KC_LIT("logAppendTime"), row->append_time, numbers->text[3]);
-    add_number(w, KC_LIT("logStartOffset"), row->log_start, numbers->text[4]);
+    kc_json_text(w, KC_LIT("partition"), kc_int_text(row->partition, numbers->text[0]));
+    kc_json_text(w, KC_LIT("errorCode"), kc_int_text(code, numbers->text[1]));
+    kc_json_text(w, KC_LIT("baseOffset"), kc_int_text(row->base_offset, numbers->text[2]));
+    kc_json_text(w, KC_LIT("logAppendTime"), kc_int_text(row->append_time, numbers->text[3]));
+    kc_json_text(w, KC_LIT("logStartOffset"), kc_int_text(row->log_start, numbers->text[4]));
 }
 
 /* --- failed records --- */

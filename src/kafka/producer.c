@@ -23,6 +23,7 @@
 #define FLOOD_LINGER_MS        5
 #define CROWD_MS               200 /* a crowd counts as one for so long after it was seen */
 #define ANSWERS_IDLE_MS        1000
+#define ROUND_BATCHES          256 /* answers need not wait for the rest of a round */
 #define LOW_WATERMARK_MS       3000 /* how long an answer may be held up for its logStartOffset */
 #define LOW_WATERMARK_PAUSE_MS 100
 
@@ -54,25 +55,39 @@ const char *kc_record_topic(const struct kc_record *r)
 
 /* --- sending --- */
 
-static void finish(struct kc_batch *b)
+static void wake_answers(struct kc_producer *p) /* needs lock */
+{
+    p->unseen = 0;
+    pthread_cond_signal(&p->wake);
+}
+
+/* Batches that end together are answered together: a wake-up and a question for low watermarks
+ * cost as much as dozens of answers. `more` says that others may end in this very round. */
+static void release(struct kc_batch *b, bool more)
 {
     struct kc_producer *p = b->producer;
+    if (atomic_fetch_sub(&b->unreported, 1) > 1)
+        return;
     pthread_mutex_lock(&p->lock);
     b->next = p->finished;
     p->finished = b;
-    pthread_cond_signal(&p->wake);
+    if (!more || ++p->unseen >= ROUND_BATCHES)
+        wake_answers(p);
     pthread_mutex_unlock(&p->lock);
-}
-
-static void release(struct kc_batch *b)
-{
-    if (atomic_fetch_sub(&b->unreported, 1) == 1)
-        finish(b);
 }
 
 static void on_reported(struct kc_record *r)
 {
-    release(r->batch);
+    release(r->batch, true);
+}
+
+static void on_rounded(void *arg)
+{
+    struct kc_producer *p = arg;
+    pthread_mutex_lock(&p->lock);
+    if (p->unseen > 0)
+        wake_answers(p);
+    pthread_mutex_unlock(&p->lock);
 }
 
 void kc_put_records(struct kc_batch *b, struct kc_writer *w, bool only_again)
@@ -92,11 +107,11 @@ void kc_put_records(struct kc_batch *b, struct kc_writer *w, bool only_again)
             name = wanted;
         }
         if (!kc_writer_put(w, topic, r))
-            release(b);
+            release(b, false);
     }
     if (topic)
         rd_kafka_topic_destroy(topic);
-    release(b);
+    release(b, false);
 }
 
 /* Where nobody lingers, each of many batches is a request of its own until five are on the way,
@@ -296,6 +311,8 @@ bool kc_producer_open(struct kc_producer **out, const struct kc_producer_conf *c
         .timeout_ms = conf->timeout_ms,
         .linger_ms = conf->is_flood ? FLOOD_LINGER_MS : 0,
         .reported = on_reported,
+        .rounded = on_rounded,
+        .arg = p,
     };
     if (!kc_writer_open(&p->main, &p->conf, err)) {
         free_all(p);

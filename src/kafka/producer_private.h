@@ -22,6 +22,7 @@ struct kc_producer {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct kc_batch *finished; /* newest first; needs lock */
+    size_t unseen;             /* of them, that answers was not woken for yet; needs lock */
     size_t outstanding;        /* batches not answered yet; needs lock */
     int64_t crowd_until_ms;    /* needs lock; the crowd's writer is used so long … */
     int64_t crowd_from_ms;     /* needs lock; … and not before it had time to connect */

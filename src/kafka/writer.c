@@ -27,6 +27,8 @@ struct kc_writer {
     rd_kafka_t *rk;
     struct kc_health health; /* librdkafka's opaque, from which callbacks find the writer */
     kc_writer_reported *reported;
+    kc_writer_rounded *rounded;
+    void *arg;
     pthread_t thread;
     atomic_bool is_closing;
     atomic_int waiting;  /* callers in wait_for_room() */
@@ -92,6 +94,7 @@ static void *run_reports(void *arg)
     struct kc_writer *w = arg;
     while (!atomic_load(&w->is_closing) || rd_kafka_outq_len(w->rk) > 0) {
         rd_kafka_poll(w->rk, POLL_MS);
+        w->rounded(w->arg);
         fail_if_refused(w);
         if (atomic_load(&w->waiting) > 0) {
             pthread_mutex_lock(&w->lock);
@@ -141,6 +144,8 @@ bool kc_writer_open(struct kc_writer **out, const struct kc_writer_conf *conf,
 {
     struct kc_writer *w = kc_new0(struct kc_writer);
     w->reported = conf->reported;
+    w->rounded = conf->rounded;
+    w->arg = conf->arg;
     kc_health_init(&w->health);
     pthread_mutex_init(&w->lock, NULL);
     kc_cond_init(&w->room);

@@ -15,6 +15,10 @@ struct kc_writer; /* opaque */
  * report has been noted in the record. Must not block. */
 typedef void kc_writer_reported(struct kc_record *record);
 
+/* Called on the writer's thread when the reports that came together are through. Must not
+ * block. */
+typedef void kc_writer_rounded(void *arg);
+
 struct kc_writer_conf {
     const struct kc_credentials *credentials;
     const char *compression; /* NULL: none */
@@ -22,6 +26,8 @@ struct kc_writer_conf {
     int linger_ms;
     bool is_single; /* one record a request */
     kc_writer_reported *reported;
+    kc_writer_rounded *rounded;
+    void *arg; /* rounded()'s */
 };
 
 /* Does not wait for a broker. */

@@ -29,6 +29,20 @@ static void whole_numbers_are_read_up_to_the_ends_of_64_bits(void **state)
     assert_int("-9223372036854775808", INT64_MIN);
 }
 
+static void whole_numbers_are_written_as_they_are_read(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {
+        "0", "7", "-1", "10", "1234567890", "-9223372036854775808", "9223372036854775807"
+    };
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        char out[KC_INT_SIZE];
+        int64_t n;
+        assert_true(kc_text_int(kc_text(numbers[i]), INT64_MIN, INT64_MAX, &n));
+        assert_true(kc_text_is(kc_int_text(n, out), numbers[i]));
+    }
+}
+
 static void what_is_beyond_64_bits_is_no_number(void **state)
 {
     (void)state;
@@ -103,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_numbers_are_read_up_to_the_ends_of_64_bits),
+        cmocka_unit_test(whole_numbers_are_written_as_they_are_read),
         cmocka_unit_test(what_is_beyond_64_bits_is_no_number),
         cmocka_unit_test(blanks_signs_fractions_and_exponents_are_refused),
         cmocka_unit_test(the_range_has_both_its_ends),

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Of a connection: its headers, and blocks on their way. libmicrohttpd clears all of it after
@@ -25,6 +26,8 @@
 #define INCREMENT_BYTES 4096
 #define REFUSED_MAX     64  /* connections beyond the limit that get an answer */
 #define SWEEP_MS        250 /* between two looks at deadlines */
+#define CROWD           16  /* exchanges that are open */
+#define GATHER_US       100
 #define LAST_MS         500 /* for what was answered at the very end to be sent */
 
 /* --- the end of a request --- */
@@ -84,6 +87,15 @@ void kc_server_wake(struct kc_server *s)
     }
 }
 
+/* Answers of a crowd come together, and a look around costs as much as several of them. So the
+ * loop lets the others come too; who is alone or among few never waits. */
+static void gather(const struct kc_server *s)
+{
+    const struct timespec moment = { 0, GATHER_US * 1000L };
+    if (atomic_load(&s->open) >= CROWD)
+        (void)nanosleep(&moment, NULL);
+}
+
 static int wait_ms(struct kc_server *s)
 {
     MHD_UNSIGNED_LONG_LONG ms;
@@ -99,6 +111,7 @@ static void look_around(struct kc_server *s)
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr == s) {
             uint64_t count;
+            gather(s);
             if (read(s->wake_fd, &count, sizeof(count)) < 0) {
                 /* nothing to read is fine */
             }
