@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kafka/client.h"
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "kafka/kerberos.h"
 #include "kafka/properties.h"
@@ -9,7 +10,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define TROUBLE_SIZE sizeof(((struct kc_health *)0)->trouble)
 
 static const struct kc_property defaults[] = {
     { "socket.nagle.disable", "true" },
@@ -38,7 +42,15 @@ void kc_health_init(struct kc_health *h)
 
 void kc_health_deinit(struct kc_health *h)
 {
+    kc_secrets_deinit(&h->secrets);
     pthread_mutex_destroy(&h->lock);
+}
+
+void kc_health_hide(struct kc_health *h, enum kc_secret kind, const char *secret)
+{
+    pthread_mutex_lock(&h->lock);
+    kc_secrets_keep(&h->secrets, kind, secret);
+    pthread_mutex_unlock(&h->lock);
 }
 
 void kc_health_ok(struct kc_health *h)
@@ -54,32 +66,50 @@ void kc_health_ok(struct kc_health *h)
         kc_log(KC_INFO, "kafka_reachable");
 }
 
+/* "sasl_ssl://b:9093/bootstrap: it went wrong" is "b:9093: it went wrong" to people. */
+static void retell(const struct kc_health *h, char out[TROUBLE_SIZE]) /* needs h->lock */
+{
+    const char *scheme = strstr(h->trouble, "://"), *blank = strchr(h->trouble, ' ');
+    const char *slash = scheme ? strchr(scheme + 3, '/') : NULL;
+    if (slash && blank && slash < blank && blank[-1] == ':')
+        (void)snprintf(out, TROUBLE_SIZE, "%.*s%s", (int)(slash - scheme) - 3, scheme + 3,
+                       blank - 1);
+    else
+        memcpy(out, h->trouble, TROUBLE_SIZE);
+}
+
 void kc_health_refused(struct kc_health *h, struct kc_error *err)
 {
+    char why[TROUBLE_SIZE];
     pthread_mutex_lock(&h->lock);
+    retell(h, why);
     kc_error_set(err, KC_AUTH, RD_KAFKA_RESP_ERR__AUTHENTICATION,
                  "the broker refused the sign-in; check username, password and mechanism: %s",
-                 h->trouble);
+                 why);
     pthread_mutex_unlock(&h->lock);
 }
 
 bool kc_health_explain(struct kc_health *h, struct kc_error *err)
 {
+    char why[TROUBLE_SIZE];
     pthread_mutex_lock(&h->lock);
+    retell(h, why);
     size_t len = strlen(err->text);
-    bool has_cause = h->trouble[0] != '\0';
+    bool has_cause = why[0] != '\0';
     if (has_cause)
-        snprintf(err->text + len, sizeof(err->text) - len, ": %s", h->trouble);
+        snprintf(err->text + len, sizeof(err->text) - len, ": %s", why);
     pthread_mutex_unlock(&h->lock);
     return has_cause;
 }
 
 bool kc_health_trouble(struct kc_health *h, struct kc_error *err)
 {
+    char why[TROUBLE_SIZE];
     pthread_mutex_lock(&h->lock);
-    bool is_trouble = h->trouble[0] != '\0';
+    retell(h, why);
+    bool is_trouble = why[0] != '\0';
     if (is_trouble)
-        kc_error_set(err, KC_UNAVAILABLE, 0, "%s", h->trouble);
+        kc_error_set(err, KC_UNAVAILABLE, 0, "%s", why);
     pthread_mutex_unlock(&h->lock);
     return is_trouble;
 }
@@ -103,6 +133,25 @@ void kc_health_note(struct kc_health *h, const struct kc_error *err)
     pthread_mutex_unlock(&h->lock);
     kc_log(is_news ? KC_WARN : KC_DEBUG, "kafka_trouble", KC_S("reason", err->text),
            KC_S("error", kc_code_name(err->code)));
+}
+
+/* "it went wrong (after 0ms in state AUTH_REQ, 1 identical error(s) suppressed)" */
+static void cut_tail(char *text)
+{
+    char *tail = strstr(text, " (after ");
+    if (tail && strstr(tail, "ms in state "))
+        *tail = '\0';
+}
+
+/* The other side's words, without its repetition of our secrets; the caller's. */
+static char *heard(struct kc_health *h, const char *said)
+{
+    char *text = kc_strdup(said);
+    cut_tail(text); /* first, since a secret may have been cut before the tail */
+    pthread_mutex_lock(&h->lock);
+    kc_secrets_scrub(&h->secrets, text);
+    pthread_mutex_unlock(&h->lock);
+    return text;
 }
 
 static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const char *reason)
@@ -131,14 +180,20 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         code = rd_kafka_fatal_error(rk, fatal, sizeof(fatal));
         reason = fatal;
     }
-    note_trouble(opaque, code, reason);
+    char *text = heard(opaque, reason);
+    note_trouble(opaque, code, text);
+    free(text);
 }
 
 static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
-    (void)rk;
-    kc_log(level <= 4 ? KC_DEBUG : KC_TRACE, "librdkafka", KC_S("facility", fac),
-           KC_S("text", text));
+    struct kc_health *health = rk ? rd_kafka_opaque(rk) : NULL;
+    enum kc_level ours = level <= 4 ? KC_DEBUG : KC_TRACE;
+    if (!kc_log_enabled(ours))
+        return;
+    char *said = health ? heard(health, text) : kc_strdup(text);
+    kc_log(ours, "librdkafka", KC_S("facility", fac), KC_S("text", said));
+    free(said);
 }
 
 /* token.c brings a new one before the old one expires. */
@@ -230,6 +285,8 @@ rd_kafka_conf_t *kc_client_conf(rd_kafka_type_t type, const struct kc_credential
     kc_rotation_current(credentials, &now);
     bool ok = set_all(conf, defaults, err) && set_credentials(conf, &now, err) &&
               set_all(conf, own, err);
+    kc_health_hide(health, KC_SECRET_PASSWORD, now.password);
+    kc_health_hide(health, KC_SECRET_KEY_PASSWORD, now.client_key_password);
     kc_credentials_free(&now);
     if (!ok) {
         rd_kafka_conf_destroy(conf);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "kafka/credentials.h"
+#include "kafka/scrub.h"
 
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
@@ -16,8 +17,9 @@ struct kc_health {
     atomic_bool is_refused; /* the broker refused the sign-in, and never accepted one before */
     bool is_brief; /* a client for one question: a refusal is its answer; set after init */
     pthread_mutex_t lock;
-    bool was_ok;       /* something has succeeded; needs lock */
-    char trouble[512]; /* "" when all is well; needs lock */
+    bool was_ok;               /* something has succeeded; needs lock */
+    char trouble[512];         /* "" when all is well; needs lock */
+    struct kc_secrets secrets; /* that the other side may repeat; needs lock */
 };
 
 void kc_health_init(struct kc_health *h);
@@ -28,6 +30,9 @@ void kc_health_refused(struct kc_health *h, struct kc_error *err); /* says it as
 /* Something else than librdkafka has found why nobody gets in. AUTH, before anything was
  * accepted, counts as a refused sign-in. */
 void kc_health_note(struct kc_health *h, const struct kc_error *err);
+
+/* From here on no trouble and no line of librdkafka's log holds this secret; NULL is fine. */
+void kc_health_hide(struct kc_health *h, enum kc_secret kind, const char *secret);
 
 /* Appends ": cause" of the last trouble; false where there is none. */
 bool kc_health_explain(struct kc_health *h, struct kc_error *err);

@@ -24,7 +24,7 @@
 struct member {
     struct member *next;
     rd_kafka_t *rk;
-    const struct kc_health *health;
+    struct kc_health *health;
 };
 
 static struct {
@@ -62,27 +62,27 @@ static bool has_password(const struct kc_credentials *c)
            c->mechanism == KC_SCRAM_SHA_512;
 }
 
-static void give(rd_kafka_t *rk) /* needs all.lock */
+static void give(const struct member *m) /* needs all.lock */
 {
     if (!has_password(&all.now) || !all.now.username || !all.now.password)
         return; /* a token's secret is token.c's */
+    kc_health_hide(m->health, KC_SECRET_PASSWORD, all.now.password);
     rd_kafka_error_t *failed =
-        rd_kafka_sasl_set_credentials(rk, all.now.username, all.now.password);
+        rd_kafka_sasl_set_credentials(m->rk, all.now.username, all.now.password);
     if (failed) {
         kc_log(KC_WARN, "credentials_not_given", KC_S("reason", rd_kafka_error_string(failed)));
         rd_kafka_error_destroy(failed);
     }
 }
 
-void kc_rotation_join(rd_kafka_t *rk, const struct kc_credentials *c,
-                      const struct kc_health *health)
+void kc_rotation_join(rd_kafka_t *rk, const struct kc_credentials *c, struct kc_health *health)
 {
     pthread_mutex_lock(&all.lock);
     if (is_first(c)) {
         struct member *m = kc_new0(struct member);
         *m = (struct member){ all.members, rk, health };
         all.members = m;
-        give(rk); /* they may have changed since kc_rotation_current() */
+        give(m); /* they may have changed since kc_rotation_current() */
     }
     pthread_mutex_unlock(&all.lock);
 }
@@ -154,7 +154,7 @@ static void apply(struct kc_credentials *fresh)
     struct kc_credentials before = all.now;
     all.now = *fresh;
     for (const struct member *m = all.members; m; m = m->next, count++)
-        give(m->rk);
+        give(m);
     pthread_mutex_unlock(&all.lock);
     kc_token_rotate(&before, fresh);
     kc_credentials_free(&before);

@@ -9,9 +9,8 @@
 /* What these credentials have become: a copy, the caller's to kc_credentials_free(). */
 void kc_rotation_current(const struct kc_credentials *c, struct kc_credentials *now);
 
-/* The client is kept up to date, until leave. health is only compared. */
-void kc_rotation_join(rd_kafka_t *rk, const struct kc_credentials *c,
-                      const struct kc_health *health);
+/* The client is kept up to date, until leave; health hides each new password. */
+void kc_rotation_join(rd_kafka_t *rk, const struct kc_credentials *c, struct kc_health *health);
 void kc_rotation_leave(rd_kafka_t *rk); /* before it is destroyed; not joined is fine */
 
 /* A sign-in was refused, or something has succeeded. refused() is true where the credentials

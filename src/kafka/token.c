@@ -85,6 +85,8 @@ static void give(struct source *s, const struct member *m) /* needs s->lock */
     const char *pairs[2 * EXTENSIONS_MAX];
     char *extensions = kc_strdup(s->account.extensions);
     size_t count = split_extensions(extensions, pairs);
+    kc_health_hide(m->health, KC_SECRET_PASSWORD, s->account.secret);
+    kc_health_hide(m->health, KC_SECRET_TOKEN, s->token.text);
     if (s->token.text &&
         rd_kafka_oauthbearer_set_token(m->rk, s->token.text, s->expires_wall_ms, s->account.id,
                                        pairs, count, why, sizeof(why)) != 0) {
@@ -171,7 +173,9 @@ static bool ask(struct source *s, struct kc_token *token, struct kc_error *err)
         if (!ok && err->code == KC_UNTRUSTED)
             *err = first;
     }
-    ok = ok && kc_token_take(token, s->status, kc_buf_peek(&s->body), err);
+    pthread_mutex_lock(&s->lock);
+    ok = ok && kc_token_take(token, &s->account, s->status, kc_buf_peek(&s->body), err);
+    pthread_mutex_unlock(&s->lock);
     if (!ok)
         kc_error_wrap(err, "ask for an access token");
     return ok;

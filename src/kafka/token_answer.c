@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/base64.h"
+#include "kafka/scrub.h"
 #include "runtime/json.h"
 
 #include <ctype.h>
@@ -112,7 +113,17 @@ bool kc_token_read(struct kc_token *out, struct kc_text answer, int64_t wall_ms,
     return out->text != NULL;
 }
 
-void kc_token_explain(struct kc_text answer, struct kc_error *err)
+/* Cut after the scrubbing, which would not know half a secret. */
+static void explain(struct kc_text said, const char *secret, struct kc_error *err)
+{
+    size_t len = strlen(err->text);
+    char *text = kc_strndup(said.p, said.len);
+    kc_scrub(text, secret);
+    (void)snprintf(err->text + len, sizeof(err->text) - len, ": %.*s", EXPLAINED_MAX, text);
+    free(text);
+}
+
+void kc_token_explain(struct kc_text answer, const char *secret, struct kc_error *err)
 {
     struct kc_error ignored = { 0 };
     struct kc_json_reader *reader = kc_json_reader_new();
@@ -122,10 +133,8 @@ void kc_token_explain(struct kc_text answer, struct kc_error *err)
     for (size_t i = 0; root && i < 2; i++) {
         const struct kc_value *v = kc_value_get(root, names[i]);
         struct kc_text said = v ? kc_value_text(v) : KC_NO_TEXT;
-        size_t len = strlen(err->text);
         if (said.len > 0)
-            (void)snprintf(err->text + len, sizeof(err->text) - len, ": %.*s",
-                           (int)(said.len < EXPLAINED_MAX ? said.len : EXPLAINED_MAX), said.p);
+            explain(said, secret, err);
     }
     free(text);
     kc_json_reader_free(reader);

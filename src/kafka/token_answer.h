@@ -20,8 +20,8 @@ bool kc_token_read(struct kc_token *out, struct kc_text answer, int64_t wall_ms,
                    struct kc_error *err) KC_MUST_CHECK;
 
 /* What an error answer says of its cause, {"error", "error_description"?}, is put behind err's
- * text; nothing where it says nothing. */
-void kc_token_explain(struct kc_text answer, struct kc_error *err);
+ * text, without our secret; nothing where it says nothing. */
+void kc_token_explain(struct kc_text answer, const char *secret, struct kc_error *err);
 
 /* Appends s as application/x-www-form-urlencoded has it. */
 void kc_form_encode(struct kc_buf *out, const char *s);

@@ -86,8 +86,8 @@ bool kc_token_ask(struct kc_http *http, const struct kc_account *account, bool w
     return ok;
 }
 
-bool kc_token_take(struct kc_token *token, int status, struct kc_text body,
-                   struct kc_error *err)
+bool kc_token_take(struct kc_token *token, const struct kc_account *account, int status,
+                   struct kc_text body, struct kc_error *err)
 {
     if (status == 200)
         return kc_token_read(token, body, kc_wall_ms(), err);
@@ -96,6 +96,6 @@ bool kc_token_take(struct kc_token *token, int status, struct kc_text body,
                  "the token server answered with HTTP %d%s", status,
                  is_refusal ? "; check username (client id), password (client secret) and scope"
                             : "");
-    kc_token_explain(body, err);
+    kc_token_explain(body, account->secret, err);
     return false;
 }

@@ -27,9 +27,9 @@ typedef bool kc_token_send(struct kc_http *http, struct kc_http_request *request
 bool kc_token_ask(struct kc_http *http, const struct kc_account *account, bool with_own_ca,
                   kc_token_send *send, void *arg, struct kc_error *err) KC_MUST_CHECK;
 
-/* The token of an answer that came. AUTH where they refuse the account, BAD_ANSWER otherwise.
- */
-bool kc_token_take(struct kc_token *token, int status, struct kc_text body,
-                   struct kc_error *err) KC_MUST_CHECK;
+/* The token of an answer that came. AUTH where they refuse the account, BAD_ANSWER otherwise;
+ * where they repeat the account's secret, err does not. */
+bool kc_token_take(struct kc_token *token, const struct kc_account *account, int status,
+                   struct kc_text body, struct kc_error *err) KC_MUST_CHECK;
 
 #endif

@@ -79,8 +79,8 @@ enum kc_token_fault kc_token_check(const struct kc_credentials *c, int wait_ms,
     kc_buf_init(&one.memory, KC_TOKEN_ANSWER_BYTES);
     kc_account_copy(&account, c);
     bool has_answer = ask(http, &account, &one, err);
-    bool ok =
-        has_answer && kc_token_take(&token, one.answer.status, kc_buf_peek(&one.memory), err);
+    bool ok = has_answer &&
+              kc_token_take(&token, &account, one.answer.status, kc_buf_peek(&one.memory), err);
     enum kc_token_fault fault =
         ok ? KC_TOKEN_FINE : fault_of(err, one.answer.status, has_answer);
     *life_ms = token.life_ms;

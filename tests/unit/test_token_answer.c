@@ -83,10 +83,33 @@ static void a_server_that_says_why_is_heard(void **state)
     char *answer =
         json("{'error':'invalid_client','error_description':'no such client in this realm'}");
     kc_error_set(&err, KC_AUTH, 401, "HTTP 401");
-    kc_token_explain(kc_text(answer), &err);
+    kc_token_explain(kc_text(answer), NULL, &err);
     assert_string_equal(err.text, "HTTP 401: invalid_client: no such client in this realm");
-    kc_token_explain(KC_LIT("<html>"), &err);
+    kc_token_explain(KC_LIT("<html>"), NULL, &err);
     assert_string_equal(err.text, "HTTP 401: invalid_client: no such client in this realm");
+    free(answer);
+}
+
+/* Some repeat the header that they refuse. */
+static void a_server_that_repeats_our_secret_is_not_quoted_with_it(void **state)
+{
+    (void)state;
+    struct kc_error err = { 0 };
+    char text[600], filler[200];
+    memset(filler, 'x', sizeof(filler));
+    filler[194] = '\0';
+    snprintf(text, sizeof(text),
+             "{'error':'client:a%%2Fsecret','error_description':'Y2xpZW50OmElMkZzZWNyZXQ='}");
+    char *answer = json(text);
+    kc_token_explain(kc_text(answer), "a/secret", &err);
+    assert_holds(err.text, "client:***");
+    assert_lacks(err.text, "mElMkZzZWNyZX");
+    free(answer);
+    snprintf(text, sizeof(text), "{'error':'%sa/secret'}", filler); /* where it is cut */
+    answer = json(text);
+    kc_error_clear(&err);
+    kc_token_explain(kc_text(answer), "a/secret", &err);
+    assert_lacks(err.text, "a/s");
     free(answer);
 }
 
@@ -108,6 +131,7 @@ int main(void)
         cmocka_unit_test(a_jwt_says_itself_when_it_ends),
         cmocka_unit_test(what_is_no_token_is_refused_and_not_quoted),
         cmocka_unit_test(a_server_that_says_why_is_heard),
+        cmocka_unit_test(a_server_that_repeats_our_secret_is_not_quoted_with_it),
         cmocka_unit_test(forms_are_encoded_byte_by_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
