@@ -106,3 +106,10 @@ void certs_make(struct certs *certs, const char *folder)
     drop(&ca);
     drop(&other_ca);
 }
+
+const char *certs_of_server(const struct certs *certs, const char *name)
+{
+    if (!name)
+        return certs->server;
+    return strcmp(name, "expired") == 0 ? certs->expired : certs->wrong_name;
+}

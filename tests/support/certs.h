@@ -18,4 +18,8 @@ struct certs {
 /* Writes all files to the folder, which must exist; fails the test when it cannot. */
 void certs_make(struct certs *certs, const char *folder);
 
+/* The server's certificate that a test names: NULL is the right one, else "expired" or
+ * "wrong_name". */
+const char *certs_of_server(const struct certs *certs, const char *name);
+
 #endif

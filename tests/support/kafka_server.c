@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kafka_server.h"
 
-#include "fail.h"
+#include "daemon.h"
 
-#include <arpa/inet.h>
-#include <ftw.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
-
-#define START_WAIT_MS 120000
-#define STOP_WAIT_MS  15000
-#define LOG_TAIL      4000
 
 enum {
     PLAINTEXT,
@@ -31,70 +22,11 @@ enum {
     PORTS
 };
 
-/* --- Small helpers --- */
-
-char *read_text_file(const char *path)
-{
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return strdup("");
-    char *text = NULL;
-    size_t room = 0;
-    if (getdelim(&text, &room, '\0', file) < 0) { /* all of it, or nothing */
-        free(text);
-        text = strdup("");
-    }
-    fclose(file);
-    return text;
-}
-
-char *kafka_log_tail(const struct kafka_server *server)
-{
-    char path[96];
-    snprintf(path, sizeof(path), "%s/server.log", server->folder);
-    char *text = read_text_file(path);
-    size_t size = strlen(text);
-    char *tail = strdup(text + (size > LOG_TAIL ? size - LOG_TAIL : 0));
-    free(text);
-    return tail;
-}
-
-int free_port(void)
-{
-    static unsigned int next;
-    if (next == 0)
-        next = (unsigned int)(getpid() * 7 + now_ms());
-    for (int tries = 0; tries < 1000; tries++) {
-        int port = 20000 + (int)(next++ * 37 % 12000);
-        struct sockaddr_in at = { .sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (fd < 0)
-            fail_test("no socket");
-        bool is_free = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
-        close(fd);
-        if (is_free)
-            return port;
-    }
-    fail_msg("no free port between 20000 and 32000");
-    return 0;
-}
-
-static FILE *create(const struct kafka_server *server, const char *name)
-{
-    char path[96];
-    snprintf(path, sizeof(path), "%s/%s", server->folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    return file;
-}
-
 /* --- Settings --- */
 
 static void write_log_settings(const struct kafka_server *server)
 {
-    FILE *f = create(server, "log4j2.properties");
+    FILE *f = daemon_file(server->folder, "log4j2.properties");
     fprintf(f,
             "appender.file.type=File\n"
             "appender.file.name=file\n"
@@ -127,13 +59,8 @@ static void write_settings(const struct kafka_server *server,
                            const struct kafka_options *options)
 {
     const int *port = server->ports;
-    const char *certificate = server->certs.server;
-    if (options->server_certificate)
-        certificate = strcmp(options->server_certificate, "expired") == 0
-                          ? server->certs.expired
-                          : server->certs.wrong_name;
-
-    FILE *f = create(server, "server.properties");
+    const char *certificate = certs_of_server(&server->certs, options->server_certificate);
+    FILE *f = daemon_file(server->folder, "server.properties");
     fprintf(f,
             "process.roles=broker,controller\n"
             "node.id=1\n"
@@ -184,14 +111,12 @@ static void write_settings(const struct kafka_server *server,
 
 /* The tests are short, so they do without the second compiler, which takes a core for a while.
  */
-static struct process *java(const struct kafka_server *server, const char *const args[],
-                            const char *log)
+static struct process *java(const struct kafka_server *server, const char *const args[])
 {
-    char *jars, *log4j, log_path[96];
+    char *jars, *log4j;
     assert_true(asprintf(&jars, "%s/*", need_env("KC_TEST_KAFKA_JARS")) > 0);
     assert_true(asprintf(&log4j, "-Dlog4j2.configurationFile=%s/log4j2.properties",
                          server->folder) > 0);
-    snprintf(log_path, sizeof(log_path), "%s/%s", server->folder, log);
 
     const char *argv[32] = { "java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
                              "-Xshare:auto" };
@@ -206,26 +131,10 @@ static struct process *java(const struct kafka_server *server, const char *const
     while (*args && n < 31)
         argv[n++] = *args++;
     assert_null(*args);
-    struct process *p = process_start(
-        argv, &(struct process_options){ .out_path = log_path, .err_path = log_path });
-    process_keep(p);
+    struct process *p = daemon_start(server->folder, argv, NULL);
     free(jars);
     free(log4j);
     return p;
-}
-
-static void fail_with_log(struct kafka_server *server, const char *what)
-{
-    char out_path[96], tail[LOG_TAIL + 1], out[LOG_TAIL + 1];
-    char *text = kafka_log_tail(server);
-    snprintf(tail, sizeof(tail), "%s", text);
-    free(text);
-    snprintf(out_path, sizeof(out_path), "%s/java.log", server->folder);
-    text = read_text_file(out_path);
-    snprintf(out, sizeof(out), "%s", text);
-    free(text);
-    fail_msg("Kafka: %s\n--- end of server.log\n%s\n--- java's output\n%s\n---", what, tail,
-             out);
 }
 
 static void format_storage(struct kafka_server *server)
@@ -235,16 +144,14 @@ static void format_storage(struct kafka_server *server)
 #define SCRAM(bits, user, password)                                                            \
     "--add-scram", "SCRAM-SHA-" bits "=[name=" user ",password=" password "]"
     struct process *p =
-        java(server,
-             ARGS("kafka.tools.StorageTool", "format", "-t", "kafka-component-test00", "-c",
-                  settings, SCRAM("256", KAFKA_USER, KAFKA_PASSWORD),
-                  SCRAM("512", KAFKA_USER, KAFKA_PASSWORD),
-                  SCRAM("256", KAFKA_GUEST, KAFKA_GUEST_PASSWORD),
-                  SCRAM("512", KAFKA_GUEST, KAFKA_GUEST_PASSWORD)),
-             "java.log");
+        java(server, ARGS("kafka.tools.StorageTool", "format", "-t", "kafka-component-test00",
+                          "-c", settings, SCRAM("256", KAFKA_USER, KAFKA_PASSWORD),
+                          SCRAM("512", KAFKA_USER, KAFKA_PASSWORD),
+                          SCRAM("256", KAFKA_GUEST, KAFKA_GUEST_PASSWORD),
+                          SCRAM("512", KAFKA_GUEST, KAFKA_GUEST_PASSWORD)));
 #undef SCRAM
-    if (process_wait(p, START_WAIT_MS).exit_code != 0)
-        fail_with_log(server, "the storage could not be formatted");
+    if (process_wait(p, DAEMON_START_MS).exit_code != 0)
+        daemon_fail(server->folder, "Kafka: the storage could not be formatted");
     process_free(p);
 }
 
@@ -268,14 +175,15 @@ static void wait_until_ready(struct kafka_server *server)
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     assert_non_null(rk);
 
-    int64_t deadline = now_ms() + START_WAIT_MS;
+    int64_t deadline = now_ms() + DAEMON_START_MS;
     bool is_up = false;
     while (!is_up && process_is_running(server->process) && now_ms() < deadline)
         is_up = answers_metadata(rk);
     rd_kafka_destroy(rk);
     if (!is_up)
-        fail_with_log(server, process_is_running(server->process) ? "not ready after 120 s"
-                                                                  : "ended while starting");
+        daemon_fail(server->folder, "Kafka: %s",
+                    process_is_running(server->process) ? "not ready after 120 s"
+                                                        : "ended while starting");
 }
 
 void kafka_restart(struct kafka_server *server)
@@ -283,7 +191,7 @@ void kafka_restart(struct kafka_server *server)
     char settings[96];
     snprintf(settings, sizeof(settings), "%s/server.properties", server->folder);
     assert_null(server->process);
-    server->process = java(server, ARGS("kafka.Kafka", settings), "java.log");
+    server->process = java(server, ARGS("kafka.Kafka", settings));
     wait_until_ready(server);
 }
 
@@ -296,9 +204,7 @@ struct kafka_server *kafka_start(const struct kafka_options *options)
     assert_non_null(server);
     server->is_for_bench = options->is_for_bench;
     server->java_option = options->java_option ? strdup(options->java_option) : NULL;
-    snprintf(server->folder, sizeof(server->folder), "%s/kc-kafka.XXXXXX",
-             options->is_for_bench ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(server->folder));
+    daemon_folder(server->folder, "kc-kafka", options->is_for_bench);
     for (int i = 0; i < PORTS; i++)
         server->ports[i] = free_port();
     char *names[] = { server->plaintext, server->ssl, server->sasl_plaintext,
@@ -314,26 +220,14 @@ struct kafka_server *kafka_start(const struct kafka_options *options)
     return server;
 }
 
-static void end(struct kafka_server *server, int signal)
-{
-    if (!server->process)
-        return;
-    process_signal(server->process, signal);
-    int64_t deadline = now_ms() + STOP_WAIT_MS;
-    while (process_is_running(server->process) && now_ms() < deadline)
-        usleep(10000);
-    process_free(server->process); /* by force, if it must be */
-    server->process = NULL;
-}
-
 void kafka_stop(struct kafka_server *server)
 {
-    end(server, SIGTERM);
+    daemon_end(&server->process, SIGTERM);
 }
 
 void kafka_kill(struct kafka_server *server)
 {
-    end(server, SIGKILL);
+    daemon_end(&server->process, SIGKILL);
 }
 
 void kafka_freeze(struct kafka_server *server)
@@ -346,18 +240,12 @@ void kafka_thaw(struct kafka_server *server)
     process_signal(server->process, SIGCONT);
 }
 
-static int remove_one(const char *path, const struct stat *what, int flag, struct FTW *at)
-{
-    (void)what, (void)flag, (void)at;
-    return remove(path);
-}
-
 void kafka_free(struct kafka_server *server)
 {
     if (!server)
         return;
     kafka_kill(server); /* its data goes too: there is nothing to bring to an end */
-    nftw(server->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    daemon_folder_remove(server->folder);
     free(server->java_option);
     free(server);
 }

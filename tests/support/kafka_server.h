@@ -9,7 +9,7 @@
 #define TESTS_SUPPORT_KAFKA_SERVER_H
 
 #include "certs.h"
-#include "process.h"
+#include "daemon.h"
 
 #define KAFKA_USER           "alice"
 #define KAFKA_PASSWORD       "alice-Secret-7f3a" /* nowhere else in any output: tests look for it */
@@ -45,15 +45,5 @@ void kafka_restart(struct kafka_server *server); /* after either: same ports, sa
 void kafka_freeze(struct kafka_server *server);  /* connections stay up, nothing answers */
 void kafka_thaw(struct kafka_server *server);
 void kafka_free(struct kafka_server *server); /* kills it, removes its folder; NULL is fine */
-
-/* The last lines of the server's log; the caller frees. */
-char *kafka_log_tail(const struct kafka_server *server);
-
-/* A port below the range that outgoing connections use: a client that knocks while the server
- * is down could otherwise be given the very port it knocks at, and be connected to itself. */
-int free_port(void);
-
-/* A file's whole text, NUL-terminated; the caller frees. */
-char *read_text_file(const char *path);
 
 #endif

@@ -21,6 +21,7 @@ struct kdc {
     char client_keytab[96];
     /* private */
     struct process *process;
+    int port;
     char profile_setting[112];
 };
 

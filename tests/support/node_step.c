@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node_step.h"
 
+#include "daemon.h"
 #include "fail.h"
-#include "kafka_server.h"
 #include "secrets.h"
 
 #include <setjmp.h>

@@ -7,66 +7,30 @@
  */
 #include "rabbit.h"
 
+#include "daemon.h"
 #include "fail.h"
-#include "kafka_server.h"
 #include "secrets.h"
 
-#include <arpa/inet.h>
-#include <ftw.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define START_WAIT_MS 120000
-#define STOP_WAIT_MS  15000
-#define CALL_WAIT_MS  20000
-#define LOG_TAIL      4000
-#define NODE          "kc@localhost"
+#define CALL_WAIT_MS 20000
+#define NODE         "kc@localhost"
 
 /* Debian's own command drops to another user, whose folders it then wants. */
 #define PROGRAMS "/usr/lib/rabbitmq/bin/"
 
 struct rabbit *rabbit;
 
-/* --- Small helpers --- */
-
-char *rabbit_log_tail(const struct rabbit *r)
-{
-    char path[96];
-    snprintf(path, sizeof(path), "%s/server.log", r->folder);
-    char *text = read_text_file(path);
-    size_t size = strlen(text);
-    char *tail = strdup(text + (size > LOG_TAIL ? size - LOG_TAIL : 0));
-    free(text);
-    return tail;
-}
-
-static _Noreturn void fail_with_log(const struct rabbit *r, const char *what)
-{
-    char path[96];
-    snprintf(path, sizeof(path), "%s/out.log", r->folder);
-    print_error("--- end of server.log\n%s\n--- its output\n%s\n---\n", rabbit_log_tail(r),
-                read_text_file(path));
-    fail_test("RabbitMQ: %s", what);
-}
-
-static FILE *create(const struct rabbit *r, const char *name)
-{
-    char path[96];
-    snprintf(path, sizeof(path), "%s/%s", r->folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    return file;
-}
+/* --- Its environment --- */
 
 static void set_env(struct rabbit *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -83,12 +47,17 @@ static void set_env(struct rabbit *r, const char *format, ...)
     va_end(args);
 }
 
+static const char *const *env_of(const struct rabbit *r)
+{
+    return (const char *const *)(uintptr_t)r->env;
+}
+
 /* --- Settings --- */
 
 /* Erlang's nodes know each other by it; only its owner may read it. */
 static void write_cookie(const struct rabbit *r)
 {
-    FILE *f = create(r, ".erlang.cookie");
+    FILE *f = daemon_file(r->folder, ".erlang.cookie");
     fprintf(f, "KC%d", r->port);
     fchmod(fileno(f), 0400);
     fclose(f);
@@ -96,7 +65,7 @@ static void write_cookie(const struct rabbit *r)
 
 static void write_users(const struct rabbit *r)
 {
-    FILE *f = create(r, "definitions.json");
+    FILE *f = daemon_file(r->folder, "definitions.json");
     fputs("{\"users\": [{\"name\": \"" RABBIT_GUEST "\", \"password\": \"guest\","
           " \"tags\": [\"administrator\"]},"
           " {\"name\": \"" RABBIT_USER "\", \"password\": \"" RABBIT_PASSWORD "\","
@@ -112,11 +81,8 @@ static void write_users(const struct rabbit *r)
 
 static void write_settings(const struct rabbit *r, const struct rabbit_options *options)
 {
-    const char *certificate = r->certs.server;
-    if (options->server_certificate)
-        certificate = strcmp(options->server_certificate, "expired") == 0 ? r->certs.expired
-                                                                          : r->certs.wrong_name;
-    FILE *f = create(r, "advanced.config");
+    const char *certificate = certs_of_server(&r->certs, options->server_certificate);
+    FILE *f = daemon_file(r->folder, "advanced.config");
     fprintf(f,
             "[{rabbit, [\n"
             "  {tcp_listeners, [{\"127.0.0.1\", %d}]},\n"
@@ -133,8 +99,8 @@ static void write_settings(const struct rabbit *r, const struct rabbit_options *
             r->port, r->tls_port, r->certs.ca, certificate, certificate, r->folder,
             options->settings ? ", " : "", options->settings ? options->settings : "");
     fclose(f);
-    fclose(create(r, "env.conf")); /* in place of the system's */
-    fclose(create(r, "plugins"));  /* none */
+    fclose(daemon_file(r->folder, "env.conf")); /* in place of the system's */
+    fclose(daemon_file(r->folder, "plugins"));  /* none */
 }
 
 /* One scheduler, and none that spins while there is nothing to do. */
@@ -169,10 +135,8 @@ static struct run call(struct rabbit *r, const char *expression)
 {
     char line[2000];
     assert_true(snprintf(line, sizeof(line), "%s\n", expression) < (int)sizeof(line));
-    return run_process(
-        ARGS("erl_call", "-n", NODE, "-e"),
-        &(struct process_options){ .env = (const char *const *)(uintptr_t)r->env }, line,
-        CALL_WAIT_MS);
+    return run_process(ARGS("erl_call", "-n", NODE, "-e"),
+                       &(struct process_options){ .env = env_of(r) }, line, CALL_WAIT_MS);
 }
 
 /* erl_call prints {ok, RESULT}. */
@@ -195,9 +159,8 @@ char *rabbit_ctl(struct rabbit *r, const char *const args[])
     const char *argv[16] = { PROGRAMS "rabbitmqctl" };
     for (size_t n = 1; *args && n < 15; n++)
         argv[n] = *args++;
-    struct run run = run_process(
-        argv, &(struct process_options){ .env = (const char *const *)(uintptr_t)r->env }, "",
-        CALL_WAIT_MS);
+    struct run run =
+        run_process(argv, &(struct process_options){ .env = env_of(r) }, "", CALL_WAIT_MS);
     assert_exit(&run, 0);
     char *out = strdup(run.out);
     run_free(&run);
@@ -312,54 +275,16 @@ void rabbit_wait_consumers(struct rabbit *r, const char *name, int count, int wa
 
 /* --- Running --- */
 
-static bool listens(int port)
-{
-    struct sockaddr_in at = { .sin_family = AF_INET,
-                              .sin_port = htons((uint16_t)port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0)
-        fail_test("no socket");
-    bool is_up = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
-    close(fd);
-    return is_up;
-}
-
-static void wait_until_listening(struct rabbit *r, struct process *p, int port)
-{
-    int64_t deadline = now_ms() + START_WAIT_MS;
-    while (!listens(port)) {
-        if (!process_is_running(p))
-            fail_with_log(r, "ended while starting");
-        if (now_ms() > deadline)
-            fail_with_log(r, "not ready after 120 s");
-        usleep(20000);
-    }
-}
-
-static struct process *start(struct rabbit *r, const char *program)
-{
-    char log[96];
-    snprintf(log, sizeof(log), "%s/out.log", r->folder);
-    struct process *p = process_start(
-        ARGS(program), &(struct process_options){ .env = (const char *const *)(uintptr_t)r->env,
-                                                  .in_path = "/dev/null",
-                                                  .out_path = log,
-                                                  .err_path = log });
-    process_keep(p);
-    return p;
-}
-
 void rabbit_restart(struct rabbit *r)
 {
     assert_null(r->process);
-    r->process = start(r, PROGRAMS "rabbitmq-server");
+    r->process = daemon_start(r->folder, ARGS(PROGRAMS "rabbitmq-server"), env_of(r));
     /* It listens for TLS last, and has all of its queues by then. */
-    wait_until_listening(r, r->process, r->tls_port);
-    int64_t deadline = now_ms() + START_WAIT_MS;
+    daemon_wait_port(r->folder, r->process, r->tls_port);
+    int64_t deadline = now_ms() + DAEMON_START_MS;
     while (strcmp(rabbit_eval(r, "rabbit:is_running()."), "true") != 0) {
         if (now_ms() > deadline)
-            fail_with_log(r, "does not run");
+            daemon_fail(r->folder, "RabbitMQ does not run");
         usleep(10000);
     }
 }
@@ -372,9 +297,7 @@ struct rabbit *rabbit_start(const struct rabbit_options *options)
     struct rabbit *r = calloc(1, sizeof(*r));
     assert_non_null(r);
     r->is_for_bench = options->is_for_bench;
-    snprintf(r->folder, sizeof(r->folder), "%s/kc-rabbit.XXXXXX",
-             options->is_for_bench ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(r->folder));
+    daemon_folder(r->folder, "kc-rabbit", options->is_for_bench);
     r->port = free_port();
     r->tls_port = free_port();
     r->epmd_port = free_port();
@@ -389,32 +312,20 @@ struct rabbit *rabbit_start(const struct rabbit_options *options)
     write_users(r);
     write_settings(r, options);
     fill_env(r);
-    r->epmd = start(r, "epmd");
-    wait_until_listening(r, r->epmd, r->epmd_port);
+    r->epmd = daemon_start(r->folder, ARGS("epmd"), env_of(r));
+    daemon_wait_port(r->folder, r->epmd, r->epmd_port);
     rabbit_restart(r);
     return r;
 }
 
-static void end(struct rabbit *r, int signal)
-{
-    if (!r->process)
-        return;
-    process_signal(r->process, signal);
-    int64_t deadline = now_ms() + STOP_WAIT_MS;
-    while (process_is_running(r->process) && now_ms() < deadline)
-        usleep(10000);
-    process_free(r->process); /* by force, if it must be */
-    r->process = NULL;
-}
-
 void rabbit_stop(struct rabbit *r)
 {
-    end(r, SIGTERM);
+    daemon_end(&r->process, SIGTERM);
 }
 
 void rabbit_kill(struct rabbit *r)
 {
-    end(r, SIGKILL);
+    daemon_end(&r->process, SIGKILL);
 }
 
 void rabbit_freeze(struct rabbit *r)
@@ -427,19 +338,13 @@ void rabbit_thaw(struct rabbit *r)
     process_signal(r->process, SIGCONT);
 }
 
-static int remove_one(const char *path, const struct stat *what, int flag, struct FTW *at)
-{
-    (void)what, (void)flag, (void)at;
-    return remove(path);
-}
-
 void rabbit_free(struct rabbit *r)
 {
     if (!r)
         return;
     rabbit_kill(r); /* its data goes too: there is nothing to bring to an end */
     process_free(r->epmd);
-    nftw(r->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    daemon_folder_remove(r->folder);
     for (size_t i = 0; r->env[i]; i++)
         free(r->env[i]);
     free(r);

@@ -51,9 +51,6 @@ void rabbit_freeze(struct rabbit *r);  /* connections stay up, nothing answers *
 void rabbit_thaw(struct rabbit *r);
 void rabbit_free(struct rabbit *r); /* kills it, removes its folder; NULL is fine */
 
-/* The last lines of the server's log; the caller frees. */
-char *rabbit_log_tail(const struct rabbit *r);
-
 /* --- What an operator does; each takes some milliseconds --- */
 
 /* Publishers are blocked as if memory were short, until rabbit_unblock(): whatever is written

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve.h"
 
+#include "daemon.h"
 #include "fail.h"
 #include "http.h"
-#include "kafka_server.h"
 
 #include <setjmp.h>
 #include <signal.h>
