@@ -109,7 +109,9 @@ static void wait_for(struct serve *s, const char *id, const char *member, const 
     for (;;) {
         struct http_answer *a = ask_for(s, "GET", path);
         assert_http(a, 200);
-        bool is_it = strcmp(event_str(a->json, member), value) == 0;
+        const char *is =
+            json_string_value(event_at(a->json, member)); /* may not be there yet */
+        bool is_it = is && strcmp(is, value) == 0;
         if (!is_it && now_ms() > deadline)
             fail_msg("%s is not %s: %s", member, value, a->body);
         http_answer_free(a);

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
-#define SEND_WAIT_MS 2000 /* http_start(): how long a server may take to take a request in */
+#define SEND_WAIT_MS 5000 /* http_start(): how long a server may take to take a request in */
 #define IDLE_MAX     16
 
 static struct http *all;

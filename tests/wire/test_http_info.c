@@ -180,17 +180,19 @@ static void too_many_questions_are_refused_and_the_server_answers_others(void **
         .is_alone = true,
         .body = json("{'credentials':{'brokers':'127.0.0.1:1','mechanism':'none'}}")
     };
+    int64_t began = now_ms();
     for (int i = 0; i < MANY; i++)
         asked[i] = http_start(&request);
     struct http_answer *a = http_get(server->base, "/healthz", NULL);
     assert_http(a, 200);
     assert_true(a->ms < 4000);
+    int over = 4 * (int)((now_ms() - began) / 1000); /* four at once, and each takes longer */
     for (int i = 0; i < MANY; i++) {
         a = http_finish(asked[i], 2 * HTTP_WAIT_MS);
         busy += strstr(a->body, "\"busy\"") != NULL;
         assert_http(a, 503); /* nobody is there, or nobody could ask */
     }
-    assert_true(busy >= MANY - 4 - 16 && busy < MANY);
+    assert_true(busy >= MANY - 4 - 16 - over && busy < MANY);
 }
 
 static void a_stop_does_not_wait_for_questions_that_wait(void **state)
