@@ -5,9 +5,10 @@
 
 #include "base/faults.h"
 
-/* Puts right, where it stands, what a one-line field made of a PEM text: "\n" spelled out, or
- * blanks where lines ended. NULL is fine. */
-void kc_pem_mend(char *pem);
+/* Puts right what forms, shells and JSON make of a PEM text: "\n" spelled out, blanks where
+ * lines ended or no lines at all, indentation, quotes. Takes pem over and returns the text with
+ * lines as they belong, or pem itself where a BEGIN lacks its END. NULL is fine. */
+char *kc_pem_mend(char *pem) KC_MUST_CHECK;
 
 /* Both add a fault where the text cannot be what it should be; NULL is fine. */
 void kc_pem_check_certificate(const char *pem, const char *pointer, struct kc_faults *faults);
