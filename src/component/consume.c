@@ -405,6 +405,7 @@ static bool open_consumer(struct consume *self, const struct kc_step *step,
         .from = step->from,
         .isolation = kc_isolations[self->conf.isolation].name,
         .session_timeout_ms = self->conf.session_timeout_ms,
+        .commit_ms = step->commit_ms,
         .until_end = step->until_end,
         .listener = &self->listener,
     };

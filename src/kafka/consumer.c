@@ -21,6 +21,7 @@
 #define PREFETCH_KBYTES  "4096"
 #define PREFETCH_RECORDS "10000" /* librdkafka counts the bytes of values only */
 #define SEEK_MS          5000
+#define COMMIT_MS        5000
 
 struct kc_consumer *kc_consumer_of(void *opaque)
 {
@@ -98,6 +99,7 @@ bool kc_consumer_open(struct kc_consumer **out, const struct kc_consumer_conf *c
         kc_positions_put(&c->from, conf->from->list[i].partition, conf->from->list[i].offset);
     c->until_end = conf->until_end;
     c->committed_ms = kc_now_ms();
+    c->commit_ms = conf->commit_ms > 0 ? conf->commit_ms : COMMIT_MS;
     kc_health_init(&c->health);
     pthread_mutex_init(&c->lock, NULL);
 

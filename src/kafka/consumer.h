@@ -63,6 +63,7 @@ struct kc_consumer_conf {
                                         ourselves; NULL: none */
     const char *isolation;           /* "read_committed", "read_uncommitted" */
     int session_timeout_ms;
+    int commit_ms;  /* between two commits, where fewer than 10,000 are settled; 0: 5 s */
     bool until_end; /* notice where the partitions end: kc_consumer_is_at_end() */
     const struct kc_consumer_listener *listener;
 };

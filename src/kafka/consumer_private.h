@@ -48,6 +48,7 @@ struct kc_consumer {
     bool is_held;     /* all partitions are paused because nothing is taken */
     int64_t held_since_ms;
     int64_t committed_ms; /* when */
+    int commit_ms;
 
     rd_kafka_message_t *messages[KC_TAKE_MAX]; /* of the last take */
     size_t message_count;

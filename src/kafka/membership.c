@@ -8,8 +8,7 @@
 #include "base/log.h"
 #include "kafka/start.h"
 
-#define COMMIT_MS      5000  /* between two commits … */
-#define COMMIT_SETTLED 10000 /* … or after this many settled records */
+#define COMMIT_SETTLED 10000 /* then it is not waited any longer for the next commit */
 #define COMMIT_WAIT_MS 3000  /* for a commit that must be answered */
 #define DRAIN_MS       5000  /* a rebalance waits this long for what was handed out */
 #define RESOLVE_MS     60000 /* an assignment waits this long for its start offsets */
@@ -88,7 +87,8 @@ void kc_commit_if_due(struct kc_consumer *c)
     pthread_mutex_lock(&c->lock);
     size_t settled = c->settled;
     pthread_mutex_unlock(&c->lock);
-    if (settled == 0 || (settled < COMMIT_SETTLED && kc_now_ms() - c->committed_ms < COMMIT_MS))
+    if (settled == 0 ||
+        (settled < COMMIT_SETTLED && kc_now_ms() - c->committed_ms < c->commit_ms))
         return;
     rd_kafka_topic_partition_list_t *list = moved_positions(c);
     if (list->cnt > 0)

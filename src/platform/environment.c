@@ -11,18 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFIX         "ELASTICIO_"
-#define NAME_MAX_BYTES 255 /* of a header in AMQP */
-#define NUMBER_MAX     (INT64_C(1) << 53)
-#define DAY_MS         86400000
-#define PREFETCH_MAX   1000 /* as many messages may stand in memory */
-#define TRIES_MAX      1000
-#define RATE_MAX       1000000
-#define SIZE_MAX_BYTES (INT64_C(1) << 40)
-#define PROTOCOL_UP_TO INT32_MAX
-#define VARIABLE_MAX   64 /* bytes of our longest name with its prefix */
+#define PREFIX            "ELASTICIO_"
+#define OWN_PREFIX        "KAFKA_COMPONENT_"
+#define MESSAGE_MAX_BYTES 134217728 /* what RabbitMQ itself takes at most */
+#define NAME_MAX_BYTES    255       /* of a header in AMQP */
+#define NUMBER_MAX        (INT64_C(1) << 53)
+#define DAY_MS            86400000
+#define PREFETCH_MAX      1000 /* as many messages may stand in memory */
+#define TRIES_MAX         1000
+#define RATE_MAX          1000000
+#define SIZE_MAX_BYTES    (INT64_C(1) << 40)
+#define PROTOCOL_UP_TO    INT32_MAX
+#define VARIABLE_MAX      64 /* bytes of our longest name with its prefix */
 
-#define AT(member)     offsetof(struct kc_environment, member)
+#define AT(member)        offsetof(struct kc_environment, member)
 
 struct text_row {
     const char *name;
@@ -85,6 +87,13 @@ static const struct number_row numbers[] = {
 };
 // clang-format on
 
+/* With our own prefix, as the platform knows nothing of them. */
+static const struct number_row own_numbers[] = {
+    { "BROKER_LOST_MS", WIDE(broker_lost_ms), 0, 0, NUMBER_MAX },
+    { "QUEUE_LOST_MS", WIDE(queue_lost_ms), 300000, 1, NUMBER_MAX },
+    { "MESSAGE_MAX_BYTES", WIDE(message_max_bytes), MESSAGE_MAX_BYTES, 1, MESSAGE_MAX_BYTES },
+};
+
 static const struct text_row booleans[] = {
     /* all false where nothing is said */
     { "STARTUP_REQUIRED", AT(startup_required) },
@@ -109,17 +118,17 @@ static void *place(struct kc_environment *env, size_t at)
     return (char *)env + at;
 }
 
-static const char *variable(const char *name)
+static const char *variable(const char *prefix, const char *name)
 {
     char full[VARIABLE_MAX];
-    snprintf(full, sizeof(full), PREFIX "%s", name);
+    snprintf(full, sizeof(full), "%s%s", prefix, name);
     return getenv(full);
 }
 
 /* NULL where it is unset or empty. */
 static const char *text(const char *name)
 {
-    const char *value = variable(name);
+    const char *value = variable(PREFIX, name);
     return value && *value ? value : NULL;
 }
 
@@ -152,19 +161,23 @@ static int64_t leading_integer(const char *s)
     return is_negative ? -value : value;
 }
 
-static int64_t number(const struct number_row *row)
+static int64_t number(const struct number_row *row, const char *prefix)
 {
-    const char *value = text(row->name);
+    const char *value = variable(prefix, row->name);
     int64_t n = value ? leading_integer(value) : 0;
     if (n == 0)
         return row->fallback;
     return n < row->min ? row->min : n > row->max ? row->max : n;
 }
 
+static bool is_true(const char *value)
+{
+    return value && *value && strcmp(value, "false") != 0;
+}
+
 static bool boolean(const char *name)
 {
-    const char *value = variable(name);
-    return value && *value && strcmp(value, "false") != 0;
+    return is_true(variable(PREFIX, name));
 }
 
 /* --- the headers that an operator adds --- */
@@ -323,14 +336,18 @@ static void read_optional(struct kc_environment *env)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         void *to = place(env, numbers[i].at);
         if (numbers[i].is_wide)
-            *(int64_t *)to = number(&numbers[i]);
+            *(int64_t *)to = number(&numbers[i], PREFIX);
         else
-            *(int *)to = (int)number(&numbers[i]);
+            *(int *)to = (int)number(&numbers[i], PREFIX);
     }
+    for (size_t i = 0; i < sizeof(own_numbers) / sizeof(own_numbers[0]); i++)
+        *(int64_t *)place(env, own_numbers[i].at) = number(&own_numbers[i], OWN_PREFIX);
     for (const struct text_row *row = booleans; row->name; row++)
         *(bool *)place(env, row->at) = boolean(row->name);
     for (const struct text_row *row = texts; row->name; row++)
         *(const char **)place(env, row->at) = text(row->name);
+    if (is_true(variable(OWN_PREFIX, "PERSISTENT_MESSAGES")))
+        env->persistent_messages = true;
     if (!env->component_path)
         env->component_path = "";
     env->input_is_error = kc_text_is(kc_text(text("INPUT_FORMAT")), "error");

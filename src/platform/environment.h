@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* environment.h - what the platform says to a step in ELASTICIO_… variables. One thread.
+/* environment.h - what the platform says to a step in ELASTICIO_… variables, and the operator
+ * in few of our own. One thread.
  *
  * Numbers and booleans are read as the platform's own runtime reads them: the leading integer
  * counts, 0 and what is none mean the default; of booleans only "" and "false" are false. */
@@ -44,7 +45,7 @@ struct kc_environment {
     int publish_retry_delay_ms;
     int64_t publish_retry_attempts; /* 0: endless */
     int publish_max_retry_delay_ms;
-    bool persistent_messages;
+    bool persistent_messages; /* by the platform's word or the operator's */
     int64_t outgoing_size_limit;
     bool no_self_passthrough;
     int protocol_version; /* 1: base64; 2 and more: raw */
@@ -55,6 +56,11 @@ struct kc_environment {
     bool emit_lightweight;
     int reconnect_attempts, reconnect_timeout_ms; /* at the start only */
     enum kc_flow_type flow_type;
+
+    /* The operator's own, KAFKA_COMPONENT_…; 0: never given up */
+    int64_t broker_lost_ms; /* RabbitMQ is away for so long: the step ends */
+    int64_t queue_lost_ms;  /* it is there, and our queue is not */
+    int64_t message_max_bytes;
 
     struct kc_extra_header *extra_headers;
     size_t extra_header_count;

@@ -37,6 +37,7 @@ struct kc_step {
     bool until_end;    /* a trigger ends when it has read what was there at its start */
     bool from_start;   /* a trigger begins at the first record where its group has no offset,
                           whatever its settings say */
+    int commit_ms;     /* a trigger's group commits so often what is settled; 0: as is usual */
     bool is_sample;    /* a trigger shows count_max records as examples, within sample_ms, and
                           leaves no trace: no group is joined, nothing is committed */
     int sample_ms;

@@ -469,6 +469,33 @@ static void what_cannot_be_read_is_an_error_and_rejected(void **state)
     assert_done(0);
 }
 
+static void what_is_too_large_is_an_error_and_rejected(void **state)
+{
+    (void)state;
+    start("KAFKA_COMPONENT_MESSAGE_MAX_BYTES=300000");
+    char *body = calloc(1, 300001); /* of many frames */
+    const amqp_table_entry_t *headers = MQ_TABLE(mq_text("messageId", "big"));
+    assert_non_null(body);
+    publish(body, 300001, headers);
+    struct mq_message *m = take(step.error);
+    assert_json(m->headers, "parentMessageId", "\"big\"");
+    json_t *error = platform_read_error(m);
+    assert_event_str(error, "error.message",
+                     "the message has 300001 bytes, more than the 300000 that are taken");
+    assert_null(event_at(error, "errorInput"));
+    json_decref(error);
+    assert_event_str(take(step.rejected)->headers, "messageId", "big");
+    publish(body, 300000, headers); /* this one is taken, and cannot be read */
+    error = platform_read_error(take(step.error));
+    assert_non_null(strstr(event_str(error, "error.message"), "cannot be read"));
+    json_decref(error);
+    take(step.rejected);
+    order("{'data':'and the next one is served'}");
+    take(step.data);
+    assert_done(0);
+    free(body);
+}
+
 static void base64_with_line_breaks_is_read(void **state)
 {
     (void)state;
@@ -566,6 +593,31 @@ static void an_error_is_told_with_its_input_and_replied(void **state)
     free(input);
     free(wanted);
     free(sealed);
+    assert_done(0);
+}
+
+/* Nobody takes what goes to this queue, and the message waits until somebody does. */
+static void assert_waits_for(const char *queue, const char *key, const char *other)
+{
+    mq_delete_queue(mq, queue);
+    send_orders("{'error':'boom'}", MQ_TABLE(mq_text("reply_to", step.reply_key)));
+    take(other);
+    usleep(QUIET_MS * 1000);
+    assert_int_equal(rabbit_queue(rabbit, step.input).unacked, 1);
+    assert_int_equal(mq_count(mq, step.rejected), 0);
+    mq_declare_queue(mq, queue, NULL);
+    mq_bind(mq, queue, step.exchange, key);
+    take(queue);
+    take(step.rejected);
+}
+
+static void a_message_that_failed_waits_for_its_error_and_for_the_reply(void **state)
+{
+    (void)state;
+    start("ELASTICIO_AMQP_PUBLISH_RETRY_DELAY=50",
+          "ELASTICIO_AMQP_PUBLISH_MAX_RETRY_DELAY=100");
+    assert_waits_for(step.reply, step.reply_key, step.error);
+    assert_waits_for(step.error, step.error_key, step.reply);
     assert_done(0);
 }
 
@@ -1016,6 +1068,10 @@ static void messages_are_persistent_where_that_is_wanted(void **state)
     assert_json(take(step.error)->properties, "delivery_mode", "2");
     assert_json(take(step.snapshot)->properties, "delivery_mode", "2");
     assert_done(1);
+    start("KAFKA_COMPONENT_PERSISTENT_MESSAGES=true"); /* the operator's own switch */
+    order("{'data':1}");
+    assert_json(take(step.data)->properties, "delivery_mode", "2");
+    assert_done(1);
 }
 
 int main(void)
@@ -1031,10 +1087,12 @@ int main(void)
         events_test(the_version_of_the_protocol_is_understood_in_any_kind),
         events_test(the_message_says_whom_a_reply_goes_to),
         events_test(what_cannot_be_read_is_an_error_and_rejected),
+        events_test(what_is_too_large_is_an_error_and_rejected),
         events_test(base64_with_line_breaks_is_read),
         events_test(a_step_that_handles_errors_gets_them_in_the_clear),
         events_test(one_that_fails_itself_hands_on_what_it_got_as_it_came),
         events_test(an_error_is_told_with_its_input_and_replied),
+        events_test(a_message_that_failed_waits_for_its_error_and_for_the_reply),
         events_test(the_input_of_an_error_is_what_came_to_the_byte),
         events_test(errors_are_not_replied_where_nobody_wants_them),
         events_test(data_and_errors_of_one_message_all_go_out_and_it_is_rejected),

@@ -680,6 +680,30 @@ static void a_queue_that_is_declared_again_is_consumed_again(void **state)
     step_stop(s, WAIT_MS);
 }
 
+static void a_queue_that_stays_away_ends_the_step(void **state)
+{
+    (void)state;
+    struct step *s = start("KAFKA_COMPONENT_QUEUE_LOST_MS=1000");
+    mq_delete_queue(mq, step.input);
+    int64_t began = now_ms();
+    assert_ended(s, EXIT_FAILURE);
+    assert_in_range(now_ms() - began, 900, 12000);
+    assert_non_null(strstr(step_log(s), "queue_lost"));
+}
+
+/* Without a limit it is waited for: that is every other test that takes the broker away. */
+static void a_broker_that_stays_away_ends_the_step_where_that_is_wanted(void **state)
+{
+    (void)state;
+    struct step *s = start("KAFKA_COMPONENT_BROKER_LOST_MS=1500");
+    rabbit_kill(rabbit);
+    int64_t began = now_ms();
+    assert_ended(s, EXIT_FAILURE);
+    assert_in_range(now_ms() - began, 1400, 12000);
+    assert_non_null(strstr(step_log(s), "broker_lost"));
+    assert_null(strstr(step_log(s), "ended_unfinished"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -713,6 +737,8 @@ int main(void)
         life_test(a_signal_while_the_broker_is_away_still_finishes_the_message),
         life_test(a_handler_may_take_longer_than_heartbeats),
         life_test(a_queue_that_is_declared_again_is_consumed_again),
+        life_test(a_queue_that_stays_away_ends_the_step),
+        life_test(a_broker_that_stays_away_ends_the_step_where_that_is_wanted),
     };
     return cmocka_run_group_tests_name("live/sailor_life", tests, rabbit_setup,
                                        rabbit_teardown);

@@ -247,6 +247,27 @@ static void numbers_are_read_as_the_platform_reads_them(void **state)
     }
 }
 
+static void the_operator_has_variables_of_its_own(void **state)
+{
+    (void)state;
+    struct kc_environment env = read_all();
+    assert_int_equal(env.broker_lost_ms, 0); /* never given up */
+    assert_int_equal(env.queue_lost_ms, 300000);
+    assert_int_equal(env.message_max_bytes, 134217728);
+    kc_environment_deinit(&env);
+    setenv("KAFKA_COMPONENT_BROKER_LOST_MS", "60000", 1);
+    setenv("KAFKA_COMPONENT_QUEUE_LOST_MS", "1000", 1);
+    setenv("KAFKA_COMPONENT_MESSAGE_MAX_BYTES", "999999999999", 1);
+    setenv("KAFKA_COMPONENT_PERSISTENT_MESSAGES", "1", 1);
+    say("AMQP_PERSISTENT_MESSAGES", "false"); /* either is enough */
+    env = read_all();
+    assert_int_equal(env.broker_lost_ms, 60000);
+    assert_int_equal(env.queue_lost_ms, 1000);
+    assert_int_equal(env.message_max_bytes, 134217728);
+    assert_true(env.persistent_messages);
+    kc_environment_deinit(&env);
+}
+
 static void a_number_beyond_its_range_is_moved_to_the_end_of_it(void **state)
 {
     (void)state;
@@ -487,6 +508,7 @@ int main(void)
         TEST(what_is_optional_has_the_platform_s_defaults),
         TEST(each_number_has_its_place),
         TEST(numbers_are_read_as_the_platform_reads_them),
+        TEST(the_operator_has_variables_of_its_own),
         TEST(a_number_beyond_its_range_is_moved_to_the_end_of_it),
         TEST(of_booleans_only_empty_and_false_are_false),
         TEST(the_shutdown_hook_needs_nothing_of_amqp),

@@ -123,8 +123,9 @@ static enum kc_seen_as match(struct kc_inbox *in, struct kc_delivery *d)
 {
     struct kc_text id = kc_table_get_text(d->headers, "messageId");
     d->generation = in->generation;
-    d->hash = kc_seen_hash(in->seen, id, (struct kc_text){ d->body, d->body_len }) +
-              (uint64_t)kc_table_get_int(d->headers, "reboundIteration", 0);
+    d->hash =
+        kc_seen_hash(in->seen, id, (struct kc_text){ d->body, d->body ? d->body_len : 0 }) +
+        (uint64_t)kc_table_get_int(d->headers, "reboundIteration", 0);
     pthread_mutex_lock(&in->lock);
     enum kc_seen_as as = KC_SEEN_NEVER;
     if (in->parts.is_redelivered)
@@ -151,17 +152,6 @@ static void take(struct kc_inbox *in)
     kc_inbox_delivery_free(d);
 }
 
-static void refuse(struct kc_inbox *in)
-{
-    struct kc_delivery *d = kc_inbox_parts_take(&in->parts);
-    kc_log(KC_ERROR, "delivery_too_large", KC_S("queue", in->queue), KC_I("bytes", d->body_len),
-           KC_I("limit", KC_DELIVERY_MAX_BYTES));
-    d->generation = in->generation;
-    d->answer = KC_ANSWER_REJECT;
-    give(in, d);
-    kc_inbox_delivery_free(d);
-}
-
 static bool is_method(const amqp_frame_t *frame, amqp_method_number_t id)
 {
     return frame->frame_type == AMQP_FRAME_METHOD && frame->payload.method.id == id;
@@ -180,12 +170,9 @@ static void take_frame(struct kc_inbox *in, const amqp_frame_t *frame)
     }
     if (frame->frame_type == AMQP_FRAME_METHOD && !is_method(frame, AMQP_BASIC_DELIVER_METHOD))
         return;
-    switch (kc_inbox_parts_add(&in->parts, frame)) {
+    switch (kc_inbox_parts_add(&in->parts, frame, in->conf.body_max)) {
     case KC_DELIVERY_WHOLE:
         take(in);
-        break;
-    case KC_DELIVERY_TOO_LARGE:
-        refuse(in);
         break;
     case KC_DELIVERY_BROKEN:
         kc_error_set(&err, KC_BAD_ANSWER, 0, "the broker sent frames out of order");

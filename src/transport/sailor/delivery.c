@@ -98,13 +98,11 @@ static enum kc_delivery_step begin(struct kc_delivery_parts *parts,
 
 static enum kc_delivery_step step_of(const struct kc_delivery_parts *parts)
 {
-    if (parts->missing > 0)
-        return KC_DELIVERY_UNFINISHED;
-    return parts->d->body ? KC_DELIVERY_WHOLE : KC_DELIVERY_TOO_LARGE;
+    return parts->missing > 0 ? KC_DELIVERY_UNFINISHED : KC_DELIVERY_WHOLE;
 }
 
 static enum kc_delivery_step add_header(struct kc_delivery_parts *parts, uint64_t body_size,
-                                        const amqp_basic_properties_t *native)
+                                        const amqp_basic_properties_t *native, size_t body_max)
 {
     struct kc_delivery *d = parts->d;
     if (!d || parts->has_header)
@@ -114,7 +112,7 @@ static enum kc_delivery_step add_header(struct kc_delivery_parts *parts, uint64_
     d->has_headers = native->_flags & AMQP_BASIC_HEADERS_FLAG;
     d->headers = d->has_headers ? kc_table_of(&native->headers) : kc_table_new();
     d->properties = copy_of(native);
-    if (body_size <= KC_DELIVERY_MAX_BYTES)
+    if (body_size <= body_max)
         d->body = kc_alloc0(body_size + 1, 1);
     return step_of(parts);
 }
@@ -132,7 +130,7 @@ static enum kc_delivery_step add_body(struct kc_delivery_parts *parts, amqp_byte
 }
 
 enum kc_delivery_step kc_inbox_parts_add(struct kc_delivery_parts *parts,
-                                         const amqp_frame_t *frame)
+                                         const amqp_frame_t *frame, size_t body_max)
 {
     switch (frame->frame_type) {
     case AMQP_FRAME_METHOD:
@@ -141,7 +139,7 @@ enum kc_delivery_step kc_inbox_parts_add(struct kc_delivery_parts *parts,
         if (frame->payload.properties.class_id != AMQP_BASIC_CLASS)
             return KC_DELIVERY_BROKEN;
         return add_header(parts, frame->payload.properties.body_size,
-                          frame->payload.properties.decoded);
+                          frame->payload.properties.decoded, body_max);
     case AMQP_FRAME_BODY:
         return add_body(parts, frame->payload.body_fragment);
     default:

@@ -5,13 +5,10 @@
 
 #include "transport/sailor/inbox.h"
 
-#define KC_DELIVERY_MAX_BYTES 134217728 /* what RabbitMQ itself takes at most */
-
 enum kc_delivery_step {
     KC_DELIVERY_UNFINISHED,
     KC_DELIVERY_WHOLE,
-    KC_DELIVERY_TOO_LARGE, /* whole, but its body was not kept */
-    KC_DELIVERY_BROKEN,    /* a frame that cannot be here: the connection is of no more use */
+    KC_DELIVERY_BROKEN, /* a frame that cannot be here: the connection is of no more use */
 };
 
 /* A zeroed one is ready. */
@@ -23,9 +20,10 @@ struct kc_delivery_parts {
 };
 
 /* frame is basic.deliver, or a header or body frame of the channel. When it is whole the caller
- * takes parts->d, and kc_inbox_parts_clear() makes ready for the next one. */
+ * takes parts->d, whose body is NULL where it is larger than body_max, and
+ * kc_inbox_parts_clear() makes ready for the next one. */
 enum kc_delivery_step kc_inbox_parts_add(struct kc_delivery_parts *parts,
-                                         const amqp_frame_t *frame);
+                                         const amqp_frame_t *frame, size_t body_max);
 struct kc_delivery *kc_inbox_parts_take(struct kc_delivery_parts *parts);
 void kc_inbox_parts_clear(struct kc_delivery_parts *parts);
 

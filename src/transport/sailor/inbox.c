@@ -23,6 +23,8 @@ static struct kc_inbox *inbox_new(const struct kc_inbox_conf *conf)
         in->conf.prefetch = 1;
     if (in->conf.prefetch > PREFETCH_MAX)
         in->conf.prefetch = PREFETCH_MAX;
+    if (in->conf.body_max == 0)
+        in->conf.body_max = SIZE_MAX;
     in->queue = kc_strdup(conf->queue);
     in->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&in->lock, NULL);
@@ -133,6 +135,14 @@ void kc_inbox_cancel(struct kc_inbox *in)
     in->is_cancelled = true;
     wake(in);
     pthread_mutex_unlock(&in->lock);
+}
+
+int64_t kc_inbox_down_ms(struct kc_inbox *in)
+{
+    pthread_mutex_lock(&in->lock);
+    int64_t down_ms = in->lost_at_ms ? kc_now_ms() - in->lost_at_ms : 0;
+    pthread_mutex_unlock(&in->lock);
+    return down_ms;
 }
 
 size_t kc_inbox_unanswered(struct kc_inbox *in)

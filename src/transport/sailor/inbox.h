@@ -40,7 +40,7 @@ enum kc_answer {
 /* A delivery. It is its taker's until it is answered, which frees it; what it points to the
  * taker may take away, leaving NULL. */
 struct kc_delivery {
-    char *body;
+    char *body; /* NULL: it was larger than body_max, and was not kept */
     size_t body_len;
     struct kc_table *headers; /* empty where there were none */
     bool has_headers;
@@ -59,6 +59,7 @@ struct kc_inbox_conf {
     const struct kc_amqp_uri *uri;
     const char *queue;
     int prefetch;
+    size_t body_max;      /* bytes; 0: any */
     struct kc_halt *halt; /* ends the tries to connect for the first time; NULL: none */
     int lost_ms; /* 0: never given up; what counts is a queue that is gone, not a broker */
 
@@ -87,6 +88,9 @@ void kc_inbox_drop(struct kc_inbox *in, struct kc_delivery *d);
 /* No more deliveries; answers still go back, over another connection where this one breaks. Any
  * thread; returns at once. */
 void kc_inbox_cancel(struct kc_inbox *in);
+
+/* For how long there is no connection that consumes; 0: there is. Any thread. */
+int64_t kc_inbox_down_ms(struct kc_inbox *in);
 
 size_t
 kc_inbox_unanswered(struct kc_inbox *in); /* given out, and neither answered nor dropped */

@@ -9,6 +9,7 @@
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS   30000
+#define SAY_AGAIN_MS   60000
 #define WELL_MS        1000 /* a connection that lasts this long ends a row of failures */
 
 bool kc_inbox_connect(struct kc_inbox *in, int timeout_ms, struct kc_error *err)
@@ -39,7 +40,14 @@ static int pause_ms(int failures)
 
 static void say_lost(struct kc_inbox *in, bool is_first, int pause)
 {
-    if (is_first) {
+    int64_t now = kc_now_ms();
+    bool is_told_again = !is_first && now - in->said_at_ms >= SAY_AGAIN_MS;
+    if (is_first || is_told_again)
+        in->said_at_ms = now;
+    if (is_told_again) {
+        kc_log(KC_WARN, "amqp_still_lost", KC_S("connection", "read"), KC_S("queue", in->queue),
+               KC_I("afterMs", now - in->lost_at_ms), KC_E(&in->lost_error));
+    } else if (is_first) {
         kc_log(KC_WARN, "amqp_lost", KC_S("connection", "read"), KC_S("queue", in->queue),
                KC_E(&in->lost_error));
     } else {
@@ -62,6 +70,13 @@ static bool fail_start(struct kc_inbox *in, const struct kc_error *err)
     return is_waited_for;
 }
 
+static void set_lost_at(struct kc_inbox *in, int64_t at_ms)
+{
+    pthread_mutex_lock(&in->lock);
+    in->lost_at_ms = at_ms;
+    pthread_mutex_unlock(&in->lock);
+}
+
 void kc_inbox_lose(struct kc_inbox *in, const struct kc_error *err)
 {
     int64_t now = kc_now_ms();
@@ -78,7 +93,7 @@ void kc_inbox_lose(struct kc_inbox *in, const struct kc_error *err)
     in->retry_at_ms = now + pause;
     bool is_first = in->lost_at_ms == 0;
     if (is_first)
-        in->lost_at_ms = now;
+        set_lost_at(in, now);
     if (err->code != KC_NOT_FOUND) /* a broker that is away says nothing of its queues */
         in->gone_at_ms = 0;
     else if (in->gone_at_ms == 0)
@@ -93,7 +108,8 @@ void kc_inbox_say_restored(struct kc_inbox *in)
         return;
     kc_log(KC_INFO, "amqp_restored", KC_S("connection", "read"), KC_S("queue", in->queue),
            KC_I("afterMs", kc_now_ms() - in->lost_at_ms));
-    in->lost_at_ms = in->gone_at_ms = 0;
+    in->gone_at_ms = 0;
+    set_lost_at(in, 0);
     in->lost_was_told = false;
 }
 

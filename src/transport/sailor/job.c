@@ -185,6 +185,12 @@ static bool decrypt(struct kc_job *job, struct kc_error *err)
 
 bool kc_job_read(struct kc_job *job, struct kc_error *err)
 {
+    if (!job->wire) {
+        kc_error_set(err, KC_INPUT_TOO_LARGE, 0,
+                     "the message has %zu bytes, more than the %lld that are taken",
+                     job->wire_len, (long long)job->sailor->env->message_max_bytes);
+        return false;
+    }
     if (!decrypt(job, err) || !kc_envelope_read(&job->in, kc_buf_peek(&job->plain), err)) {
         kc_error_wrap(err, "the message cannot be read (protocol version %d)", job->version);
         return false;

@@ -26,7 +26,7 @@ struct kc_job {
     struct kc_delivery *delivery; /* NULL once it was answered */
 
     /* what came; ours, from the delivery */
-    char *wire;
+    char *wire; /* NULL: too large to be kept */
     size_t wire_len;
     struct kc_table *headers;
     struct kc_properties *properties;
@@ -49,7 +49,8 @@ struct kc_job {
 
 struct kc_job *kc_job_new(struct kc_sailor *s, struct kc_delivery *d);
 
-/* Decrypts and takes apart. INPUT when that cannot be done; then only an error can be said. */
+/* Decrypts and takes apart. INPUT or INPUT_TOO_LARGE when that cannot be done; then only an
+ * error can be said. */
 bool kc_job_read(struct kc_job *job, struct kc_error *err) KC_MUST_CHECK;
 
 /* The message for an action, in memory of the caller's, which must hold KC_JSON_PADDING zero

@@ -253,6 +253,14 @@ bool kc_publisher_is_well(struct kc_publisher *p, struct kc_error *err)
     return is_well;
 }
 
+int64_t kc_publisher_down_ms(struct kc_publisher *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int64_t down_ms = p->open_link ? 0 : kc_now_ms() - p->down_since_ms;
+    pthread_mutex_unlock(&p->lock);
+    return down_ms;
+}
+
 static bool has_ended(const struct kc_publisher *p)
 {
     return p->has_ended;

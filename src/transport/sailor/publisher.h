@@ -95,6 +95,9 @@ bool kc_publisher_drain(struct kc_publisher *p, int wait_ms);
  * err may be NULL. */
 bool kc_publisher_is_well(struct kc_publisher *p, struct kc_error *err);
 
+/* For how long there is no connection; 0: there is one. Any thread. */
+int64_t kc_publisher_down_ms(struct kc_publisher *p);
+
 /* What is left is answered as not confirmed (KC_STOPPED). Ends a write that is stuck; takes a
  * second at most to say goodbye, or five where it is just connecting. NULL is fine. */
 void kc_publisher_close(struct kc_publisher *p);

@@ -25,15 +25,17 @@
 #include "platform/step_settings.h"
 #include "runtime/shutdown.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#define REPORT_MS 5000            /* for the confirm of a start that failed */
-#define LOST_MS   (5 * 60 * 1000) /* a queue that is gone for longer will not come back */
-#define FAIL_MS   5000            /* to end in order after a failure */
-#define ANSWER_MS 2000            /* to write the last answers */
+#define REPORT_MS 5000 /* for the confirm of a start that failed */
+#define FAIL_MS   5000 /* to end in order after a failure */
+#define ANSWER_MS 2000 /* to write the last answers */
 #define WAIT_MS   1000
+#define COMMIT_MS                                                                              \
+    1000 /* what a kill brings again; the platform's limit makes it 100 messages */
 
 void kc_sailor_changed(struct kc_sailor *s)
 {
@@ -118,7 +120,8 @@ static bool connect_both(struct kc_sailor *s, struct kc_error *err)
         .queue = env->listen_messages_on,
         .prefetch = env->prefetch,
         .halt = &s->halt,
-        .lost_ms = LOST_MS,
+        .body_max = (size_t)env->message_max_bytes,
+        .lost_ms = (int)(env->queue_lost_ms < INT_MAX ? env->queue_lost_ms : INT_MAX),
         .on_delivery = on_delivery,
         .on_lost = on_lost,
         .arg = s,
@@ -164,6 +167,7 @@ static void describe_step(struct kc_sailor *s)
         .until_end = type == KC_FLOW_ORDINARY,
         .from_start = type == KC_FLOW_ORDINARY,
         .is_sample = type == KC_FLOW_SAMPLE,
+        .commit_ms = COMMIT_MS,
         .count_max = type == KC_FLOW_SAMPLE ? KC_SAMPLE_RECORDS : 0,
     };
     s->rules = (struct kc_envelope_rules){
@@ -348,6 +352,20 @@ static bool is_finished(const struct kc_sailor *s)
     return s->is_stopping && !s->work && !s->is_working && s->jobs == 0;
 }
 
+/* Without the broker there is nothing to do but wait: for ever, unless somebody said how long.
+ */
+static void give_up_broker(struct kc_sailor *s)
+{
+    int64_t publisher_ms = kc_publisher_down_ms(s->publisher);
+    int64_t inbox_ms = kc_inbox_down_ms(s->inbox);
+    int64_t down_ms = publisher_ms > inbox_ms ? publisher_ms : inbox_ms;
+    if (down_ms < s->env->broker_lost_ms)
+        return;
+    kc_log(KC_ERROR, "broker_lost", KC_I("afterMs", down_ms),
+           KC_I("limitMs", s->env->broker_lost_ms));
+    kc_sailor_fail(s);
+}
+
 static int serve(void *self)
 {
     struct kc_sailor *s = self;
@@ -355,6 +373,11 @@ static int serve(void *self)
     pthread_mutex_lock(&s->lock);
     while (!is_finished(s)) {
         kc_cond_wait(&s->quiet, &s->lock, WAIT_MS);
+        if (s->env->broker_lost_ms > 0 && !s->is_stopping) {
+            pthread_mutex_unlock(&s->lock);
+            give_up_broker(s);
+            pthread_mutex_lock(&s->lock);
+        }
         if (s->exit_code != 0 && end_ms == INT64_MAX)
             end_ms = kc_now_ms() + FAIL_MS;
         if (kc_now_ms() < end_ms || s->is_abandoned)
