@@ -57,12 +57,28 @@ static bool add_broker(struct kc_buf *list, struct kc_text b)
         size_t skip = (size_t)(scheme - b.p) + 3;
         b = (struct kc_text){ b.p + skip, b.len - skip };
     }
-    if (b.len == 0 || b.len > 260 || !split_address(b, &host, &port) ||
-        !kc_text_int(port, 1, 65535, &number))
+    if (b.len == 0 || b.len > 260 || memchr(b.p, '@', b.len) || memchr(b.p, '"', b.len) ||
+        !split_address(b, &host, &port) || !kc_text_int(port, 1, 65535, &number))
         return false;
     bool has_brackets = memchr(host.p, ':', host.len) != NULL;
     return kc_buf_printf(list, "%s%s%.*s%s:%d", list->len ? "," : "", has_brackets ? "[" : "",
                          (int)host.len, host.p, has_brackets ? "]" : "", (int)number);
+}
+
+/* Of "user:password@host" only what stands behind the @ is quoted. */
+static void refuse(struct kc_text b, struct kc_faults *faults)
+{
+    const char *user = memrchr(b.p, '@', b.len);
+    bool has_quotes = memchr(b.p, '"', b.len) || memchr(b.p, '\'', b.len);
+    if (user)
+        b = (struct kc_text){ user + 1, b.len - (size_t)(user - b.p) - 1 };
+    int len = b.len > 80 ? 80 : (int)b.len;
+    if (user)
+        kc_faults_add(faults, "/brokers",
+                      "'…@%.*s': a user and a password have fields of their own", len, b.p);
+    else
+        kc_faults_add(faults, "/brokers", "'%.*s' is not host:port (port 1-65535)%s", len, b.p,
+                      has_quotes ? "; write addresses without quotes and brackets" : "");
 }
 
 char *kc_brokers_read(const char *text, struct kc_faults *faults)
@@ -73,8 +89,7 @@ char *kc_brokers_read(const char *text, struct kc_faults *faults)
     for (const char *p = text; *p;) {
         size_t len = strcspn(p, separators);
         if (len && !add_broker(&list, (struct kc_text){ p, len })) {
-            kc_faults_add(faults, "/brokers", "'%.*s' is not host:port (port 1-65535)",
-                          len > 80 ? 80 : (int)len, p);
+            refuse((struct kc_text){ p, len }, faults);
             kc_buf_deinit(&list);
             return NULL;
         }

@@ -6,10 +6,13 @@
 #include "kafka/library.h"
 #include "kafka/pem.h"
 #include "kafka/properties.h"
+#include "net/address.h"
 #include "net/http.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct kc_choice mechanisms[] = {
     [KC_SCRAM_SHA_512] = { "scram-sha-512", "SCRAM-SHA-512", "SASL/SCRAM-SHA-512" },
@@ -28,6 +31,7 @@ static const struct kc_choice securities[] = {
     [KC_PLAINTEXT] = { "PLAINTEXT", "PLAINTEXT (not encrypted)", NULL },
     { 0 },
 };
+#define SERVICE               "kafka"
 #define SECURITY_BY_MECHANISM (-1) /* while no securityProtocol was read */
 
 const struct kc_field kc_credentials_fields[] = {
@@ -64,7 +68,8 @@ const struct kc_field kc_credentials_fields[] = {
       KC_AT(kc_credentials, token_url),
       .label = "Token URL",
       .example = "https://login.example.com/oauth2/token",
-      .help = "Where oauthbearer gets its access tokens, by the client credentials grant." },
+      .help = "Where oauthbearer gets its access tokens, by the client credentials grant. With "
+              "http the client secret goes there in clear." },
     { .name = "scope",
       .type = KC_TEXT,
       KC_AT(kc_credentials, scope),
@@ -90,7 +95,7 @@ const struct kc_field kc_credentials_fields[] = {
       .type = KC_TEXT,
       KC_AT(kc_credentials, kerberos_service),
       .kafka = "sasl.kerberos.service.name",
-      .fallback = "kafka",
+      .fallback = SERVICE,
       .label = "Kerberos service name",
       .help = "The first part of the brokers' principals, for gssapi." },
     { .name = "kerberosKeytab",
@@ -113,8 +118,8 @@ const struct kc_field kc_credentials_fields[] = {
       .choices = securities,
       .kafka = "security.protocol",
       .label = "Security protocol",
-      .help = "By default SASL_SSL, or SSL with mechanism none: a password is sent in clear "
-              "only where "
+      .help = "By default SASL_SSL, or SSL with mechanism none: a password goes to a broker in "
+              "clear only where "
               "SASL_PLAINTEXT is chosen." },
     { .name = "caCertificate",
       .type = KC_TEXT,
@@ -203,19 +208,39 @@ static void check_sign_in(const struct kc_credentials *c, struct kc_faults *faul
                       mechanisms[c->mechanism].name);
 }
 
-/* A name is letters (RFC 7628); a value ends where the pair does. */
+/* RFC 7628, and librdkafka: a name is letters, a value what can be printed. */
+static void check_extension(struct kc_text name, struct kc_text rest, struct kc_faults *faults)
+{
+    int len = (int)(name.len < 40 ? name.len : 40);
+    bool is_printable = true;
+    for (size_t i = 0; i < rest.len; i++)
+        is_printable &= (rest.p[i] >= ' ' && rest.p[i] <= '~') || rest.p[i] == '\t';
+    if (name.len == 0 || rest.len == 0 || rest.p[0] != '=')
+        kc_faults_add(faults, "/oauthExtensions",
+                      "'%.*s' is not name=value (a name has letters only)", len, name.p);
+    else if (kc_text_is(name, "auth"))
+        kc_faults_add(faults, "/oauthExtensions", "'auth' is a name of the protocol's own");
+    else if (!is_printable)
+        kc_faults_add(faults, "/oauthExtensions",
+                      "the value of '%.*s' may hold printable ASCII only", len, name.p);
+}
+
+/* Each pair ends at a comma or a newline. */
 static void check_extensions(const char *text, struct kc_faults *faults)
 {
+    size_t count = 0;
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     for (const char *p = text; p && *p;) {
         size_t len = strcspn(p, ",\r\n"), blanks = strspn(p, " \t");
         size_t name = blanks < len ? strspn(p + blanks, letters) : 0;
-        if (blanks < len && (name == 0 || p[blanks + name] != '='))
-            kc_faults_add(faults, "/oauthExtensions",
-                          "'%.*s' is not name=value (a name has letters only)",
-                          (int)(name < 40 ? name : 40), p + blanks);
+        if (blanks < len)
+            check_extension((struct kc_text){ p + blanks, name },
+                            (struct kc_text){ p + blanks + name, len - blanks - name }, faults);
+        count += blanks < len;
         p += len + (p[len] != '\0');
     }
+    if (count > KC_EXTENSIONS_MAX)
+        kc_faults_add(faults, "/oauthExtensions", "more than %d pairs", KC_EXTENSIONS_MAX);
 }
 
 static void check_token(const struct kc_credentials *c, struct kc_faults *faults)
@@ -224,6 +249,10 @@ static void check_token(const struct kc_credentials *c, struct kc_faults *faults
     if (c->mechanism != KC_OAUTHBEARER) {
         if (c->token_url)
             kc_faults_add(faults, "/tokenUrl", "belongs to mechanism oauthbearer");
+        if (c->scope)
+            kc_faults_add(faults, "/scope", "belongs to mechanism oauthbearer");
+        if (c->oauth_extensions)
+            kc_faults_add(faults, "/oauthExtensions", "belongs to mechanism oauthbearer");
         return;
     }
     check_extensions(c->oauth_extensions, faults);
@@ -249,14 +278,27 @@ static void check_kerberos(const struct kc_credentials *c, struct kc_faults *fau
     check_kerberos_name(c->kerberos_service, "/kerberosServiceName", faults);
     if (c->mechanism != KC_GSSAPI && c->kerberos_principal)
         kc_faults_add(faults, "/kerberosPrincipal", "belongs to mechanism gssapi");
+    if (c->mechanism != KC_GSSAPI && c->kerberos_service &&
+        strcmp(c->kerberos_service, SERVICE) != 0)
+        kc_faults_add(faults, "/kerberosServiceName", "belongs to mechanism gssapi");
     if (c->mechanism != KC_GSSAPI && c->kerberos_keytab)
         kc_faults_add(faults, "/kerberosKeytab", "belongs to mechanism gssapi");
     if (c->mechanism == KC_GSSAPI && c->kerberos_keytab && !c->kerberos_principal)
         kc_faults_add(faults, "/kerberosPrincipal", "required beside a keytab");
 }
 
+/* A "\n" or "\r" that a one-line form spelled out ends a line. */
+static void break_lines(char *text)
+{
+    for (char *p = text; p && (p = strchr(p, '\\')); p++) {
+        if (p[1] == 'n' || p[1] == 'r')
+            p[0] = p[1] = '\n';
+    }
+}
+
 static void read_brokers(struct kc_credentials *c, struct kc_faults *faults)
 {
+    break_lines(c->brokers);
     char *list = c->brokers ? kc_brokers_read(c->brokers, faults) : NULL;
     if (!list)
         return; /* said already */
@@ -289,9 +331,9 @@ static void check_pair(const struct kc_credentials *c, struct kc_faults *faults)
 
 static void check_certificates(struct kc_credentials *c, struct kc_faults *faults)
 {
-    kc_pem_mend(c->ca_certificate);
-    kc_pem_mend(c->client_certificate);
-    kc_pem_mend(c->client_key);
+    c->ca_certificate = kc_pem_mend(c->ca_certificate);
+    c->client_certificate = kc_pem_mend(c->client_certificate);
+    c->client_key = kc_pem_mend(c->client_key);
     check_either(c->ca_certificate, c->ca_certificate_file, "/caCertificateFile",
                  "caCertificate", faults);
     check_either(c->client_certificate, c->client_certificate_file, "/clientCertificateFile",
@@ -326,6 +368,7 @@ bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
     bool ok = kc_fields_read(kc_credentials_fields, c, doc, unknown, faults);
     if (c->security == SECURITY_BY_MECHANISM)
         c->security = c->mechanism == KC_NO_SIGN_IN ? KC_SSL : KC_SASL_SSL;
+    break_lines(c->oauth_extensions);
     if (ok)
         check_sign_in(c, faults);
     if (ok)
@@ -336,6 +379,50 @@ bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
     check_certificates(c, faults);
     kc_properties_check(c, faults);
     return ok && faults->count == before;
+}
+
+/* --- what is fine, and yet worth a word --- */
+
+bool kc_token_url_is_clear(const char *url)
+{
+    struct kc_address address;
+    if (strncasecmp(url, "http://", 7) != 0)
+        return false;
+    const char *host = url + 7;
+    size_t len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+    if (kc_text_is((struct kc_text){ host, len }, "localhost"))
+        return false;
+    return !kc_address_parse((struct kc_text){ host, len }, &address) ||
+           (address.is_v4 ? address.bytes[0] != 127
+                          : memcmp(address.bytes, &in6addr_loopback, 16) != 0);
+}
+
+static void note_sign_in(const struct kc_credentials *c, struct kc_faults *notes)
+{
+    bool by_mechanism = c->mechanism != KC_NO_SIGN_IN;
+    bool signs_in = c->security == KC_SASL_SSL || c->security == KC_SASL_PLAINTEXT;
+    const char *const given[] = { c->username ? "/username" : NULL,
+                                  c->password ? "/password" : NULL };
+    for (size_t i = 0; i < 2 && !signs_in; i++) {
+        if (given[i] && !by_mechanism)
+            kc_faults_add(notes, given[i], "not used: mechanism is none");
+        else if (given[i])
+            kc_faults_add(notes, given[i], "not used: %s does not sign in",
+                          securities[c->security].name);
+    }
+}
+
+void kc_credentials_notes(const struct kc_credentials *c, struct kc_faults *notes)
+{
+    bool asks_for_tokens = c->mechanism == KC_OAUTHBEARER && c->token_url;
+    note_sign_in(c, notes);
+    if (!kc_credentials_has_tls(c) && !asks_for_tokens &&
+        (c->ca_certificate || c->ca_certificate_file))
+        kc_faults_add(notes, c->ca_certificate ? "/caCertificate" : "/caCertificateFile",
+                      "not used: %s is without TLS", securities[c->security].name);
+    if (asks_for_tokens && kc_token_url_is_clear(c->token_url))
+        kc_faults_add(notes, "/tokenUrl",
+                      "the client secret goes to the token server in clear: use https");
 }
 
 void kc_credentials_free(struct kc_credentials *c)

@@ -58,6 +58,15 @@ bool kc_credentials_read(struct kc_credentials *c, const struct kc_doc *doc,
 
 void kc_credentials_free(struct kc_credentials *c);
 
+/* What works, but does not do what someone may think: a field that is not used, a secret that
+ * goes in clear. For credentials that were read without a fault. */
+void kc_credentials_notes(const struct kc_credentials *c, struct kc_faults *notes);
+
+/* Whether the client secret goes there in clear: http, and not on this machine. */
+bool kc_token_url_is_clear(const char *url);
+
+#define KC_EXTENSIONS_MAX 32 /* pairs of oauthExtensions */
+
 bool kc_credentials_has_tls(const struct kc_credentials *c);
 const char *kc_credentials_protocol(const struct kc_credentials *c);  /* "SASL_SSL" */
 const char *kc_credentials_mechanism(const struct kc_credentials *c); /* "SCRAM-SHA-512" */

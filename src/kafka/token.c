@@ -20,11 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASK_MS         10000
-#define RETRY_MS       500 /* doubled up to … */
-#define RETRY_MAX_MS   30000
-#define WAIT_MS        60000 /* looked around even where nobody said anything */
-#define EXTENSIONS_MAX 32
+#define ASK_MS       10000
+#define RETRY_MS     500 /* doubled up to … */
+#define RETRY_MAX_MS 30000
+#define WAIT_MS      60000 /* looked around even where nobody said anything */
 
 struct member {
     struct member *next;
@@ -55,15 +54,16 @@ static struct {
     struct source *sources;
     struct kc_http *http;
     const char *const *allow;
+    bool has_warned; /* once is enough */
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* --- giving out --- */
 
 /* "a=1, b=2" as name, value, name, value; the array points into text, which is changed. */
-static size_t split_extensions(char *text, const char *pairs[2 * EXTENSIONS_MAX])
+static size_t split_extensions(char *text, const char *pairs[2 * KC_EXTENSIONS_MAX])
 {
     size_t count = 0;
-    for (char *p = text; p && *p && count < 2 * EXTENSIONS_MAX;) {
+    for (char *p = text; p && *p && count < 2 * KC_EXTENSIONS_MAX;) {
         size_t len = strcspn(p, ",\r\n");
         char *next = p + len + (p[len] != '\0');
         p[len] = '\0';
@@ -82,7 +82,7 @@ static size_t split_extensions(char *text, const char *pairs[2 * EXTENSIONS_MAX]
 static void give(struct source *s, const struct member *m) /* needs s->lock */
 {
     char why[256];
-    const char *pairs[2 * EXTENSIONS_MAX];
+    const char *pairs[2 * KC_EXTENSIONS_MAX];
     char *extensions = kc_strdup(s->account.extensions);
     size_t count = split_extensions(extensions, pairs);
     kc_health_hide(m->health, KC_SECRET_PASSWORD, s->account.secret);
@@ -258,6 +258,10 @@ static struct source *source_for(const struct kc_credentials *c) /* needs all.lo
         if (kc_account_is(&s->account, c))
             return s;
     }
+    if (kc_token_url_is_clear(c->token_url) && !all.has_warned)
+        kc_log(KC_WARN, "token_url_in_clear",
+               KC_S("reason", "tokenUrl is http: the client secret goes there in clear"));
+    all.has_warned |= kc_token_url_is_clear(c->token_url);
     struct source *s = kc_new0(struct source);
     kc_account_copy(&s->account, c);
     pthread_mutex_init(&s->lock, NULL);

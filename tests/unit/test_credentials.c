@@ -2,6 +2,7 @@
 #include "kafka/credentials.h"
 
 #include "kafka/client.h"
+#include "kafka/pem.h"
 #include "unit/unit.h"
 
 static bool try_read(struct kc_credentials *c, const char *text, struct kc_error *err)
@@ -66,6 +67,7 @@ static void brokers_may_be_separated_as_people_do(void **state)
     assert_brokers("a:1 b:2", "a:1,b:2");
     assert_brokers("a:1\\nb:2\\r\\nc:3\\n", "a:1,b:2,c:3");
     assert_brokers(" ,; a:1 ;,\\t b:2 , ", "a:1,b:2");
+    assert_brokers("a:1\\\\nb:2\\\\r\\\\nc", "a:1,b:2,c:9092"); /* spelled out */
 }
 
 static void a_broker_without_a_port_has_the_usual_one(void **state)
@@ -122,6 +124,21 @@ static void what_is_no_address_is_refused(void **state)
     assert_no_brokers("[a]:90");
     assert_no_brokers("a]:90");
     assert_no_brokers("a[b:90");
+}
+
+static void what_people_put_around_addresses_is_told(void **state)
+{
+    (void)state;
+    assert_refused("{"
+                   "'mechanism': 'none', 'brokers': '[\\u0022a:1\\u0022]'}",
+                   "write addresses without quotes");
+    assert_refused("{'mechanism': 'none', 'brokers': 'user:hunter2@b:1'}",
+                   "'…@b:1': a user and a password have fields of their own");
+    struct kc_credentials c;
+    struct kc_error err = { 0 };
+    assert_false(try_read(&c, "{'mechanism':'none','brokers':'u:hunter2@b:1'}", &err));
+    assert_lacks(err.text, "hunter2");
+    kc_credentials_free(&c);
 }
 
 static void an_endless_name_is_refused_and_quoted_in_part(void **state)
@@ -240,23 +257,74 @@ static void all_faults_are_told_at_once_and_no_secret(void **state)
 
 #define NO_SIGN_IN BROKERS ", 'mechanism': 'none'"
 
-static void a_certificate_pasted_on_one_line_gets_its_lines_back(void **state)
+#define BEGIN      "-----BEGIN CERTIFICATE-----"
+#define END        "-----END CERTIFICATE-----"
+#define BODY       "MIIBMIIB/+9="
+#define PEM        BEGIN "\n" BODY "\n" END "\n"
+
+static void assert_mended(const char *pasted, const char *wanted)
 {
-    (void)state;
-    struct kc_credentials c =
-        credentials_of("{" NO_SIGN_IN ", 'caCertificate': '-----BEGIN "
-                       "CERTIFICATE-----\\\\nMIIB\\\\r\\\\n-----END CERTIFICATE-----'}");
-    assert_string_equal(c.ca_certificate,
-                        "-----BEGIN CERTIFICATE-----\nMIIB\r\n-----END CERTIFICATE-----");
-    kc_credentials_free(&c);
+    char *pem = kc_pem_mend(kc_strdup(pasted));
+    assert_string_equal(pem, wanted);
+    free(pem);
 }
 
-static void a_certificate_with_lines_stays_as_it_is(void **state)
+/* What forms, shells, YAML and JSON make of a text with lines. */
+static void a_certificate_gets_its_lines_back(void **state)
 {
     (void)state;
-    struct kc_credentials c = credentials_of(
-        "{" NO_SIGN_IN ", 'caCertificate': '-----BEGIN CERTIFICATE-----\\nMI\\\\nIB\\n'}");
-    assert_string_equal(c.ca_certificate, "-----BEGIN CERTIFICATE-----\nMI\\nIB\n");
+    assert_mended(PEM, PEM);
+    assert_mended(BEGIN "\\nMIIBMIIB\\n/+9=\\n" END, PEM);
+    assert_mended(BEGIN "\\nMIIBMIIB\\r\\n/+9=\\n" END "\\n\n", PEM);
+    assert_mended(BEGIN "\\\\nMIIBMIIB/+9=\\\\n" END "\\\\n", PEM);
+    assert_mended(BEGIN " MIIBMIIB /+9= " END, PEM);
+    assert_mended(BEGIN " MIIBMIIB /+9= " END "\n", PEM);
+    assert_mended(BEGIN "\tMIIBMIIB\t/+9=\t" END, PEM);
+    assert_mended("  " BEGIN "\r\n  MIIBMIIB\r\n  /+9=\r\n  " END "\r\n", PEM);
+    assert_mended(BEGIN BODY END, PEM);
+    assert_mended("\"" BEGIN "\\n" BODY "\\n" END "\\n\"", PEM);
+    assert_mended(BEGIN "\\nMIIBMIIB\\/+9=\\n" END, PEM);
+    assert_mended(BEGIN " " BODY " " END " " BEGIN " " BODY " " END, PEM PEM);
+    assert_mended("subject=CN = a\n" PEM "issuer=CN = b\n" PEM, PEM PEM);
+    char *body = repeated("M", 130), *pasted = kc_alloc0(400, 1), *wanted = kc_alloc0(400, 1);
+    snprintf(pasted, 400, "%s%s%s", BEGIN, body, END);
+    snprintf(wanted, 400, "%s\n%.64s\n%.64s\nMM\n%s\n", BEGIN, body, body, END);
+    assert_mended(pasted, wanted);
+    free(body);
+    free(pasted);
+    free(wanted);
+}
+
+static void the_header_of_an_old_encrypted_key_keeps_its_lines(void **state)
+{
+    (void)state;
+    static const char key[] = "-----BEGIN RSA PRIVATE KEY-----\n"
+                              "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,0123\n\n"
+                              "MIIB\n-----END RSA PRIVATE KEY-----\n";
+    assert_mended(key, key);
+    assert_mended("-----BEGIN RSA PRIVATE KEY----- Proc-Type: 4,ENCRYPTED DEK-Info: "
+                  "AES-256-CBC,0123  MIIB -----END RSA PRIVATE KEY-----",
+                  key);
+}
+
+static void what_is_no_pem_text_stays_as_it_is(void **state)
+{
+    (void)state;
+    assert_mended("", "");
+    assert_mended(" MI\\nIB\n", " MI\\nIB\n");
+    assert_mended(BEGIN "\nMIIB\n", BEGIN "\nMIIB\n");
+    assert_mended(PEM BEGIN "\nMIIB\n", PEM BEGIN "\nMIIB\n");
+    assert_mended("-----BEGIN ", "-----BEGIN ");
+    assert_mended("-----BEGIN A-----x-----END B-----", "-----BEGIN A-----x-----END B-----");
+    assert_null(kc_pem_mend(NULL));
+}
+
+static void a_certificate_in_a_field_is_mended(void **state)
+{
+    (void)state;
+    struct kc_credentials c = credentials_of("{" NO_SIGN_IN ", 'caCertificate': '" BEGIN
+                                             "\\\\n" BODY "\\\\n" END "\\n'}");
+    assert_string_equal(c.ca_certificate, PEM);
     kc_credentials_free(&c);
 }
 
@@ -331,6 +399,101 @@ static void gssapi_needs_no_name_and_no_password(void **state)
     kc_credentials_free(&c);
 }
 
+#define OAUTH                                                                                  \
+    ALICE ", 'mechanism': 'oauthbearer', 'tokenUrl': 'https://login.example.com/token'"
+
+static void what_belongs_to_another_mechanism_is_refused(void **state)
+{
+    (void)state;
+    assert_refused("{" ALICE ", 'tokenUrl': 'https://a'}", "belongs to mechanism oauthbearer");
+    assert_refused("{" ALICE ", 'scope': 'a'}", "'scope': belongs to mechanism oauthbearer");
+    assert_refused("{" ALICE ", 'oauthExtensions': 'a=b'}",
+                   "'oauthExtensions': belongs to mechanism oauthbearer");
+    assert_refused("{" ALICE ", 'kerberosServiceName': 'k'}",
+                   "'kerberosServiceName': belongs to mechanism gssapi");
+    struct kc_credentials c = credentials_of("{" ALICE ", 'scope': '', 'tokenUrl': null,"
+                                             " 'kerberosServiceName': 'kafka'}");
+    kc_credentials_free(&c); /* as forms fill them in */
+}
+
+static void assert_extensions_refused(const char *extensions, const char *reason)
+{
+    char text[900];
+    snprintf(text, sizeof(text), "{" OAUTH ", 'oauthExtensions': '%s'}", extensions);
+    assert_refused(text, reason);
+}
+
+static void extensions_are_such_as_librdkafka_takes(void **state)
+{
+    (void)state;
+    struct kc_credentials c = credentials_of(
+        "{" OAUTH ", 'oauthExtensions': 'logicalCluster=lkc-1, poolId=x y\\\\nc=d'}");
+    assert_string_equal(c.oauth_extensions, "logicalCluster=lkc-1, poolId=x y\n\nc=d");
+    kc_credentials_free(&c);
+    assert_extensions_refused("a1=b", "is not name=value");
+    assert_extensions_refused("auth=x", "'auth' is a name of the protocol's own");
+    assert_extensions_refused("a=x\\u0007", "the value of 'a' may hold printable ASCII only");
+    assert_extensions_refused("a=\\u00e4", "the value of 'a' may hold printable ASCII only");
+    char many[400] = "";
+    for (int i = 0; i < 33; i++)
+        strncat(many, "a=b,", 5);
+    assert_extensions_refused(many, "more than 32 pairs");
+    many[32 * 4] = '\0';
+    char text[700];
+    snprintf(text, sizeof(text), "{" OAUTH ", 'oauthExtensions': '%s'}", many);
+    c = credentials_of(text);
+    kc_credentials_free(&c);
+}
+
+static void assert_note(const char *text, const char *pointer, const char *word)
+{
+    struct kc_faults notes;
+    struct kc_credentials c = credentials_of(text);
+    kc_faults_init(&notes);
+    kc_credentials_notes(&c, &notes);
+    if (!pointer && notes.count > 0)
+        fail_msg("%s: %s", text, notes.list[0].text);
+    assert_int_equal(notes.count, pointer ? 1 : 0);
+    if (pointer) {
+        assert_string_equal(notes.list[0].pointer, pointer);
+        assert_holds(notes.list[0].text, word);
+    }
+    kc_faults_deinit(&notes);
+    kc_credentials_free(&c);
+}
+
+static void what_is_given_and_not_used_is_noted(void **state)
+{
+    (void)state;
+    assert_note("{" ALICE "}", NULL, NULL);
+    assert_note("{" OAUTH "}", NULL, NULL);
+    assert_note("{" BROKERS ", 'mechanism': 'none', 'username': 'alice'}", "/username",
+                "not used: mechanism is none");
+    assert_note("{" BROKERS ", 'mechanism': 'none', 'password': 'hunter2'}", "/password",
+                "not used: mechanism is none");
+    assert_note("{" BROKERS ", 'mechanism': 'plain', 'securityProtocol': 'PLAINTEXT',"
+                " 'password': 'hunter2'}",
+                "/password", "not used: PLAINTEXT does not sign in");
+    assert_note("{" BROKERS ", 'mechanism': 'none', 'securityProtocol': 'PLAINTEXT',"
+                " 'caCertificateFile': '/ca.pem'}",
+                "/caCertificateFile", "not used: PLAINTEXT is without TLS");
+    assert_note("{" ALICE ", 'mechanism': 'oauthbearer', 'securityProtocol': 'SASL_PLAINTEXT',"
+                " 'tokenUrl': 'https://a/t', 'caCertificateFile': '/ca.pem'}",
+                NULL, NULL); /* it is the token server's */
+    assert_note("{" ALICE ", 'mechanism': 'oauthbearer', 'tokenUrl': 'http://a/t'}",
+                "/tokenUrl", "in clear");
+    assert_note("{" ALICE ", 'mechanism': 'oauthbearer', 'tokenUrl': 'HTTP://10.0.0.1:80/t'}",
+                "/tokenUrl", "in clear");
+    static const char *const own[] = { "http://127.0.0.1:8080/t", "http://[::1]/t",
+                                       "http://localhost/t" };
+    for (size_t i = 0; i < COUNT_OF(own); i++) {
+        char text[300];
+        snprintf(text, sizeof(text),
+                 "{" ALICE ", 'mechanism': 'oauthbearer', 'tokenUrl': '%s'}", own[i]);
+        assert_note(text, NULL, NULL);
+    }
+}
+
 static void what_kinit_could_misunderstand_is_refused(void **state)
 {
     (void)state;
@@ -381,6 +544,7 @@ int main(void)
         cmocka_unit_test(a_protocol_in_front_is_left_out),
         cmocka_unit_test(ports_reach_from_1_to_65535),
         cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(what_people_put_around_addresses_is_told),
         cmocka_unit_test(an_endless_name_is_refused_and_quoted_in_part),
         cmocka_unit_test(without_a_word_it_is_scram_sha_512_over_tls),
         cmocka_unit_test(without_sign_in_it_is_tls),
@@ -389,8 +553,13 @@ int main(void)
         cmocka_unit_test(who_signs_in_needs_a_name_and_a_password),
         cmocka_unit_test(what_contradicts_itself_is_refused),
         cmocka_unit_test(all_faults_are_told_at_once_and_no_secret),
-        cmocka_unit_test(a_certificate_pasted_on_one_line_gets_its_lines_back),
-        cmocka_unit_test(a_certificate_with_lines_stays_as_it_is),
+        cmocka_unit_test(a_certificate_gets_its_lines_back),
+        cmocka_unit_test(the_header_of_an_old_encrypted_key_keeps_its_lines),
+        cmocka_unit_test(what_is_no_pem_text_stays_as_it_is),
+        cmocka_unit_test(a_certificate_in_a_field_is_mended),
+        cmocka_unit_test(what_belongs_to_another_mechanism_is_refused),
+        cmocka_unit_test(extensions_are_such_as_librdkafka_takes),
+        cmocka_unit_test(what_is_given_and_not_used_is_noted),
         cmocka_unit_test(what_is_no_certificate_is_refused),
         cmocka_unit_test(credentials_become_librdkafkas_properties),
         cmocka_unit_test(a_property_that_librdkafka_refuses_is_named),
