@@ -12,6 +12,8 @@
 #define NAME_SIZE  80
 #define VALUE_SIZE 1024
 
+#define ALGORITHM  "ssl.endpoint.identification.algorithm"
+
 enum role {
     BOTH,
     PRODUCER,
@@ -51,7 +53,7 @@ static const struct allowed {
     { "socket.timeout.ms", BOTH, NULL },
     { "ssl.cipher.suites", BOTH, NULL },
     { "ssl.curves.list", BOTH, NULL },
-    { "ssl.endpoint.identification.algorithm", BOTH, NULL },
+    { ALGORITHM, BOTH, NULL },
     { "ssl.sigalgs.list", BOTH, NULL },
     { "topic.metadata.refresh.fast.interval.ms", BOTH, NULL },
     { "topic.metadata.refresh.interval.ms", BOTH, NULL },
@@ -85,6 +87,7 @@ static const struct allowed {
 #define LOADS_CODE "it loads code"
 #define RUNS       "it runs a command"
 #define FILES      "it names a file of this machine"
+#define NOT_OURS   "only Java's tools know it: delete the line"
 #define PROMISE    "what is written and read could be lost without a word"
 static const struct refused {
     const char *name;
@@ -96,6 +99,7 @@ static const struct refused {
     { "sasl.username", NULL, "username" },
     { "sasl.password", NULL, "password" },
     { "sasl.jaas.config", NULL, "username and password" },
+    { "client.id", NULL, "clientId" },
     { "group.id", NULL, "groupId" },
     { "group.instance.id", NULL, "groupInstanceId" },
     { "session.timeout.ms", NULL, "sessionTimeoutMs" },
@@ -145,7 +149,6 @@ static const struct refused {
     { "key.deserializer", LOADS_CODE, NULL },
     { "value.deserializer", LOADS_CODE, NULL },
     { "partitioner.class", LOADS_CODE, NULL },
-    { "enable.auto.commit", PROMISE, NULL },
     { "enable.auto.offset.store", PROMISE, NULL },
     { "auto.commit.*", PROMISE, NULL },
     { "enable.gapless.guarantee", PROMISE, NULL },
@@ -154,6 +157,12 @@ static const struct refused {
     { "retries", PROMISE, NULL },
     { "transactional.id", "transactions are not used here", NULL },
     { "transaction.timeout.ms", "transactions are not used here", NULL },
+    { "ssl.protocol", NOT_OURS, NULL },
+    { "ssl.enabled.protocols", NOT_OURS, NULL },
+    { "buffer.memory", NOT_OURS, NULL },
+    { "max.block.ms", NOT_OURS, NULL },
+    { "schema.registry.*", NOT_OURS, NULL },
+    { "basic.auth.*", NOT_OURS, NULL },
     { "debug", "it would log what was sent, secrets too", NULL },
     { NULL, NULL, NULL },
 };
@@ -170,12 +179,25 @@ static const struct repeated {
     { NULL, NULL, NULL },
 };
 
+/* These can only say what we do anyway. */
+static const struct fixed {
+    const char *name;
+    const char *value, *other; /* the same in two spellings; NULL */
+    const char *reason;
+} fixed[] = {
+    { "acks", "all", "-1", PROMISE },
+    { "request.required.acks", "all", "-1", PROMISE },
+    { "enable.idempotence", "true", NULL, "a retry would write twice" },
+    { "enable.auto.commit", "false", NULL, PROMISE },
+    { NULL, NULL, NULL, NULL },
+};
+
 /* --- lines --- */
 
 struct line {
     char name[NAME_SIZE];
     char value[VALUE_SIZE];
-    size_t number;
+    size_t number, next; /* from 1; of the line after it */
 };
 
 static bool copy_trimmed(char *out, size_t size, const char *from, const char *to)
@@ -191,10 +213,20 @@ static bool copy_trimmed(char *out, size_t size, const char *from, const char *t
     return true;
 }
 
+/* Whether the line that ends here goes on in the next, as Java's files have it. */
+static bool goes_on(const char *text, const char *newline)
+{
+    while (newline > text && newline[-1] == '\r')
+        newline--;
+    return newline > text && newline[-1] == '\\';
+}
+
 /* Where a line ends: also at a "\n" that a one-line form spelled out. */
-static const char *line_end(const char *text, const char **next)
+static const char *line_end(const char *text, const char **next, size_t *lines)
 {
     const char *newline = strchr(text, '\n'), *spelled = strstr(text, "\\n");
+    for (*lines = 1; newline && goes_on(text, newline); ++*lines)
+        newline = strchr(newline + 1, '\n');
     if (spelled && (!newline || spelled < newline)) {
         *next = spelled + 2;
         return spelled;
@@ -213,15 +245,19 @@ enum found {
 static enum found next_line(const char **text, struct line *line)
 {
     while (**text) {
-        const char *next, *start = *text, *end = line_end(start, &next);
+        size_t lines;
+        const char *next, *start = *text, *end = line_end(start, &next, &lines);
         *text = next;
-        line->number++;
+        line->number = line->next;
+        line->next += lines;
         const char *equals = memchr(start, '=', (size_t)(end - start));
         start += strspn(start, " \t\r");
         if (start >= end || *start == '#')
             continue;
         bool ok = equals && copy_trimmed(line->name, NAME_SIZE, start, equals) &&
                   copy_trimmed(line->value, VALUE_SIZE, equals + 1, end);
+        if (ok && strcmp(line->name, ALGORITHM) == 0 && !line->value[0])
+            memcpy(line->value, "none", sizeof("none")); /* Java's way to say so */
         return ok && line->name[0] ? GOOD : BAD;
     }
     return AT_END;
@@ -274,28 +310,40 @@ static void refuse_unknown(const char *name, struct kc_faults *faults)
                   nearest ? "'?" : "");
 }
 
+/* Only what is a choice of the field is quoted. */
+static void refuse_repeated(const struct repeated *r, const struct line *line,
+                            struct kc_faults *faults)
+{
+    const char *wanted = NULL;
+    const struct kc_field *field = kc_field_find(kc_credentials_fields, kc_text(r->field));
+    for (const struct kc_choice *c = field->choices; c->name && !wanted; c++) {
+        if (strcasecmp(c->name, line->value) == 0 || strcasecmp(c->label, line->value) == 0)
+            wanted = c->name;
+    }
+    kc_faults_add(faults, "/properties",
+                  "%s says something else than the field %s: %s%s%sdelete the line", line->name,
+                  r->field, wanted ? "set the field to " : "", wanted ? wanted : "",
+                  wanted ? ", or " : "");
+}
+
 /* True when the line was one of these, right or wrong. */
 static bool check_repeated(const struct kc_credentials *c, const struct line *line,
                            struct kc_faults *faults)
 {
-    if (strcmp(line->name, "acks") == 0 || strcmp(line->name, "request.required.acks") == 0) {
-        if (strcmp(line->value, "all") != 0 && strcmp(line->value, "-1") != 0)
-            kc_faults_add(faults, "/properties", "%s can only be all: " PROMISE, line->name);
-        return true;
-    }
-    if (strcmp(line->name, "enable.idempotence") == 0) {
-        if (strcasecmp(line->value, "true") != 0)
-            kc_faults_add(faults, "/properties",
-                          "%s can only be true: a retry would write twice", line->name);
+    for (const struct fixed *f = fixed; f->name; f++) {
+        if (strcmp(f->name, line->name) != 0)
+            continue;
+        if (strcasecmp(line->value, f->value) != 0 &&
+            (!f->other || strcmp(line->value, f->other) != 0))
+            kc_faults_add(faults, "/properties", "%s can only be %s: %s", f->name, f->value,
+                          f->reason);
         return true;
     }
     for (const struct repeated *r = repeated; r->name; r++) {
         if (strcmp(r->name, line->name) != 0)
             continue;
         if (strcasecmp(r->value(c), line->value) != 0)
-            kc_faults_add(faults, "/properties",
-                          "%s says something else than the field %s: remove one of them",
-                          line->name, r->field);
+            refuse_repeated(r, line, faults);
         return true;
     }
     return false;
@@ -305,8 +353,15 @@ static void check_value(rd_kafka_conf_t *conf, const struct allowed *a, const st
                         struct kc_faults *faults)
 {
     char why[256];
-    if (rd_kafka_conf_set(conf, a->name, line->value, why, sizeof(why)) != RD_KAFKA_CONF_OK)
+    if (rd_kafka_conf_set(conf, a->name, line->value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+        return;
+    why[strcspn(why, "\n")] = '\0';
+    bool is_number = line->value[strspn(line->value, "-0123456789")] == '\0';
+    if (is_number || !strstr(why, line->value))
         kc_faults_add(faults, "/properties", "line %zu: %s", line->number, why);
+    else
+        kc_faults_add(faults, "/properties", "line %zu: %s does not take this value",
+                      line->number, line->name);
 }
 
 static void check_line(const struct kc_credentials *c, const struct line *line,
@@ -330,7 +385,7 @@ static void check_line(const struct kc_credentials *c, const struct line *line,
 void kc_properties_check(const struct kc_credentials *c, struct kc_faults *faults)
 {
     const char *text = c->properties;
-    struct line line = { .number = 0 };
+    struct line line = { .next = 1 };
     enum found found;
     size_t count = 0;
     if (!text)
@@ -353,15 +408,15 @@ static void warn_if_open(const struct line *line)
 {
     bool is_unchecked = strcmp(line->name, "enable.ssl.certificate.verification") == 0 &&
                         strcasecmp(line->value, "false") == 0;
-    bool is_any_name = strcmp(line->name, "ssl.endpoint.identification.algorithm") == 0 &&
-                       strcasecmp(line->value, "https") != 0;
+    bool is_any_name =
+        strcmp(line->name, ALGORITHM) == 0 && strcasecmp(line->value, "https") != 0;
     if (is_unchecked || is_any_name)
         kc_log(KC_WARN, "tls_check_off", KC_S("property", line->name));
 }
 
 void kc_properties_apply(const char *properties, rd_kafka_type_t type, rd_kafka_conf_t *conf)
 {
-    struct line line = { .number = 0 };
+    struct line line = { .next = 1 };
     enum found found;
     while (properties && (found = next_line(&properties, &line)) != AT_END) {
         const struct allowed *a = found == GOOD ? find_allowed(line.name) : NULL;

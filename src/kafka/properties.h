@@ -12,8 +12,7 @@
 #include <librdkafka/rdkafka.h>
 
 /* Checks c->properties against the other fields and the linked librdkafka; each wrong line is a
- * fault that names it. No value is quoted but librdkafka's own complaint about an allowed one.
- */
+ * fault that names it. No value is quoted but a number that is out of range. */
 void kc_properties_check(const struct kc_credentials *c, struct kc_faults *faults);
 
 /* Sets those that belong to this kind of client. They were checked before. */

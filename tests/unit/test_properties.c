@@ -2,6 +2,7 @@
 /* Extra client properties: what may be set, and what is said of everything else. */
 #include "kafka/properties.h"
 
+#include "component/entries.h"
 #include "kafka/client.h"
 #include "support/fail.h"
 #include "unit/unit.h"
@@ -79,6 +80,91 @@ static void a_clash_with_a_field_names_both(void **state)
     assert_fault("sasl.mechanism=PLAIN", "something else than the field mechanism");
     assert_fault("bootstrap.servers=elsewhere:9092", "the field brokers");
     assert_fault("sasl.password=abc", "the field password");
+}
+
+/* Of the credentials and of each entry point, whichever it is. */
+static void check_fields(const struct kc_field *fields)
+{
+    for (const struct kc_field *f = fields; f->name; f++) {
+        char line[200];
+        if (!f->kafka)
+            continue;
+        snprintf(line, sizeof(line), "%s=x", f->kafka);
+        struct kc_faults faults = faults_of(line, over_tls);
+        assert_int_equal(faults.count, 1);
+        if (!strstr(faults.list[0].text, f->operator_only ? "refused, since" : f->name))
+            fail_msg("%s: %s", f->name, faults.list[0].text);
+        kc_faults_deinit(&faults);
+    }
+}
+
+static void every_field_of_kafkas_is_named_in_a_clash(void **state)
+{
+    (void)state;
+    check_fields(kc_credentials_fields);
+    for (size_t i = 0; kc_entries[i]; i++)
+        check_fields(kc_entries[i]->fields);
+}
+
+static void a_value_that_a_field_lacks_is_said_as_the_field_wants_it(void **state)
+{
+    (void)state;
+    assert_fault("sasl.mechanism=PLAIN", "set the field to plain, or delete the line");
+    assert_fault("sasl.mechanisms=SCRAM-SHA-256", "set the field to scram-sha-256, or");
+    assert_fault("security.protocol=SASL_PLAINTEXT", "set the field to SASL_PLAINTEXT, or");
+    assert_fault("sasl.mechanism=hunter2", "the field mechanism: delete the line");
+}
+
+static void lines_of_javas_recipes_are_told_to_go(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "ssl.protocol",
+                                         "ssl.enabled.protocols",
+                                         "buffer.memory",
+                                         "max.block.ms",
+                                         "schema.registry.url",
+                                         "basic.auth.user.info",
+                                         "basic.auth.credentials.source" };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char line[100];
+        snprintf(line, sizeof(line), "%s=x", names[i]);
+        assert_fault(line, "delete the line");
+    }
+    assert_allowed("enable.auto.commit=false");
+    assert_fault("sasl.jaas.config=a.PlainLoginModule required \\\n  username=\"a\" "
+                 "\\\r\n  password=\"hunter2\";\nlinger.ms=20",
+                 "the field username and password says");
+    assert_fault("client.rack=a\\\nb\nlinger.ms", "line 3 is not name=value");
+}
+
+static void javas_empty_algorithm_is_none(void **state)
+{
+    (void)state;
+    char value[64];
+    size_t size = sizeof(value);
+    assert_allowed("ssl.endpoint.identification.algorithm=");
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    kc_properties_apply("ssl.endpoint.identification.algorithm=", RD_KAFKA_CONSUMER, conf);
+    assert_int_equal(
+        rd_kafka_conf_get(conf, "ssl.endpoint.identification.algorithm", value, &size),
+        RD_KAFKA_CONF_OK);
+    assert_string_equal(value, "none");
+    rd_kafka_conf_destroy(conf);
+}
+
+static void a_wrong_value_is_said_in_one_line_without_it(void **state)
+{
+    (void)state;
+    struct kc_faults faults =
+        faults_of("partitioner=hunter2\nlinger.ms=99999999999\nlinger.ms=-5", over_tls);
+    assert_int_equal(faults.count, 3);
+    assert_string_equal(faults.list[0].text, "line 1: partitioner does not take this value");
+    for (size_t i = 0; i < faults.count; i++) {
+        assert_lacks(faults.list[i].text, "hunter2");
+        assert_lacks(faults.list[i].text, "\n");
+    }
+    assert_holds(faults.list[2].text, "range");
+    kc_faults_deinit(&faults);
 }
 
 static void promises_cannot_be_taken_back(void **state)
@@ -181,6 +267,11 @@ int main(void)
         cmocka_unit_test(javas_names_are_understood),
         cmocka_unit_test(confluents_recipe_is_understood_or_refused_by_name),
         cmocka_unit_test(a_clash_with_a_field_names_both),
+        cmocka_unit_test(every_field_of_kafkas_is_named_in_a_clash),
+        cmocka_unit_test(a_value_that_a_field_lacks_is_said_as_the_field_wants_it),
+        cmocka_unit_test(lines_of_javas_recipes_are_told_to_go),
+        cmocka_unit_test(javas_empty_algorithm_is_none),
+        cmocka_unit_test(a_wrong_value_is_said_in_one_line_without_it),
         cmocka_unit_test(promises_cannot_be_taken_back),
         cmocka_unit_test(no_value_is_quoted),
         cmocka_unit_test(tls_properties_need_tls),
