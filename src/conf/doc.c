@@ -48,8 +48,16 @@ void kc_doc_free(struct kc_doc *doc)
     free(doc);
 }
 
+/* What some editors put in front of a file. */
+static struct kc_text without_mark(struct kc_text t)
+{
+    bool has_mark = t.len >= 3 && memcmp(t.p, "\xef\xbb\xbf", 3) == 0;
+    return has_mark ? (struct kc_text){ t.p + 3, t.len - 3 } : t;
+}
+
 struct kc_doc *kc_doc_parse(struct kc_text text, struct kc_error *err)
 {
+    text = without_mark(text);
     if (text.len > KC_DOC_MAX_BYTES) {
         kc_error_set(err, KC_CONFIG, 0, "larger than %d bytes", KC_DOC_MAX_BYTES);
         return NULL;
@@ -80,6 +88,10 @@ struct kc_doc *kc_doc_parse(struct kc_text text, struct kc_error *err)
 struct kc_doc *kc_doc_load(const char *path, struct kc_error *err)
 {
     struct kc_doc *doc = NULL;
+    if (path[strspn(path, " \t\r\n")] == '{') { /* with a password in it, perhaps */
+        kc_error_set(err, KC_CONFIG, 0, "the name of a file is wanted, not the JSON itself");
+        return NULL;
+    }
     FILE *file = fopen(path, "re");
     if (!file) {
         kc_error_set(err, KC_CONFIG, errno, "%s", strerror(errno));
@@ -102,7 +114,12 @@ struct kc_doc *kc_doc_load(const char *path, struct kc_error *err)
 
 struct kc_doc *kc_doc_from_env(const char *value, struct kc_error *err)
 {
-    return value[0] == '@' ? kc_doc_load(value + 1, err) : kc_doc_parse(kc_text(value), err);
+    if (value[0] == '@')
+        return kc_doc_load(value + 1, err);
+    if (value[0] != '/' && value[0] != '.')
+        return kc_doc_parse(kc_text(value), err);
+    kc_error_set(err, KC_CONFIG, 0, "not valid JSON: a file is named with @ in front");
+    return NULL;
 }
 
 void kc_doc_put(struct kc_doc *doc, const char *key, const char *text)

@@ -174,6 +174,32 @@ static void a_file_that_cannot_be_read_is_named_with_the_reason(void **state)
     unlink(path);
 }
 
+static void what_is_mixed_up_is_told(void **state)
+{
+    (void)state;
+    struct kc_error err = { 0 };
+    assert_null(kc_doc_load(" {\"password\":\"hunter2\"}", &err));
+    assert_lacks(err.text, "hunter2");
+    assert_error(&err, KC_CONFIG, "the name of a file is wanted, not the JSON");
+    assert_null(kc_doc_from_env("@{\"password\":\"hunter2\"}", &err));
+    assert_lacks(err.text, "hunter2");
+    assert_error(&err, KC_CONFIG, "the name of a file is wanted");
+    assert_null(kc_doc_from_env("/etc/kafka.json", &err));
+    assert_error(&err, KC_CONFIG, "a file is named with @ in front");
+    assert_null(kc_doc_from_env("./kafka.json", &err));
+    assert_error(&err, KC_CONFIG, "a file is named with @ in front");
+}
+
+static void a_byte_order_mark_is_passed_over(void **state)
+{
+    (void)state;
+    struct kc_doc *doc = parse("\xef\xbb\xbf{'a': '1'}");
+    assert_true(kc_doc_has(doc, "a"));
+    kc_doc_free(doc);
+    assert_refused("\xef\xbb\xbf", "not valid JSON");
+    assert_refused("\xef\xbb", "not valid JSON");
+}
+
 static void what_two_documents_share_is_not_wiped_with_one(void **state)
 {
     (void)state;
@@ -202,6 +228,8 @@ int main(void)
         cmocka_unit_test(an_object_inside_can_be_taken_out),
         cmocka_unit_test(the_environment_holds_json_or_names_a_file),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named_with_the_reason),
+        cmocka_unit_test(what_is_mixed_up_is_told),
+        cmocka_unit_test(a_byte_order_mark_is_passed_over),
         cmocka_unit_test(what_two_documents_share_is_not_wiped_with_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
