@@ -17,7 +17,7 @@
 
 #define ONE_RUN ((struct mock_ends){ .until_end = true, .from_start = true })
 #define SAMPLE  ((struct mock_ends){ .is_sample = true })
-#define SOON_MS 5000 /* far from the 20 s that a sample may wait for a first record */
+#define SOON_MS 10000 /* far from the 20 s that a sample may wait for a first record */
 
 static struct mock *start(void)
 {

@@ -86,7 +86,7 @@ static struct run produce_once(const char *setting)
     char topic[64];
     snprintf(topic, sizeof(topic), "topic=%s", witness_new_topic(witness, 1, NULL));
     struct run run =
-        run_component(ARGS("run", "produce", "--set", topic, "--set", "timeoutMs=4000",
+        run_component(ARGS("run", "produce", "--set", topic, "--set", "timeoutMs=6000",
                            "--log-level", "trace"),
                       &(struct process_options){ .env = ARGS(setting) }, message, WAIT_MS);
     assert_null(strstr(run.err, "Secret"));
@@ -210,10 +210,13 @@ static bool give_token_for_the_new_secret(void *arg, const struct stub_request *
 
 static void write_credentials(const char *path, const char *secret)
 {
+    char fresh[140];
     const char *setting = credentials("SASL_SSL", kafka->sasl_ssl, NULL);
     json_t *all = json_loads(strchr(setting, '=') + 1, 0, NULL);
     json_object_set_new(all, "password", json_string(secret));
-    assert_int_equal(json_dump_file(all, path, 0), 0);
+    snprintf(fresh, sizeof(fresh), "%s.fresh", path); /* nobody reads half of it */
+    assert_int_equal(json_dump_file(all, fresh, 0), 0);
+    assert_int_equal(rename(fresh, path), 0);
     json_decref(all);
 }
 

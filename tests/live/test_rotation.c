@@ -193,7 +193,7 @@ static void a_refusal_is_told_and_gets_over(void **state)
 {
     (void)state;
     const char *topic = witness_new_topic(witness, 1, NULL);
-    struct process *p = start_entry("produce", topic, "timeoutMs=3000");
+    struct process *p = start_entry("produce", topic, "timeoutMs=6000");
     (void)produce_for(p, 200);
     witness_set_password(witness, KAFKA_USER, NEW);
     int64_t deadline = now_ms() + PATIENCE;
@@ -232,7 +232,7 @@ static void consume_goes_on_and_misses_nothing(void **state)
                                              setting, "--set", "groupId=rotating", "--set",
                                              "startFrom=earliest", "--log-level", "debug"),
                                         NULL);
-    int64_t deadline = now_ms() + PATIENCE, written = 0, next = 0;
+    int64_t deadline = now_ms() + 2 * PATIENCE, written = 0, next = 0;
     bool is_changed = false, is_renewed = false;
     int64_t until_ms = 0;
     while (until_ms == 0 || now_ms() < until_ms || next < written) {
