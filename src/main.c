@@ -2,6 +2,7 @@
 /* main.c - finds the command that was meant and runs it. */
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/settings.h"
 #include "cli/shim.h"
 #include "component/entries.h"
 
@@ -37,20 +38,6 @@ static int help(const struct kc_command *command, const struct kc_entry *entry)
     return EX_OK;
 }
 
-static bool init_log(const struct kc_options *o, struct kc_error *err)
-{
-    enum kc_level level = o->log_level;
-    const char *from_env = getenv("LOG_LEVEL");
-    if (!o->has_log_level && from_env && *from_env &&
-        !kc_log_level_parse(kc_text(from_env), &level)) {
-        kc_error_set(err, KC_CONFIG, 0,
-                     "LOG_LEVEL is fatal, error, warn, info, debug, trace, or 60 to 10");
-        return false;
-    }
-    kc_log_init(level, STDERR_FILENO);
-    return true;
-}
-
 /* librdkafka keeps the password in its heap, and a core dump would lay it on the disk. A
  * sanitizer's leak check has to look into the process, which this forbids too. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -68,13 +55,19 @@ int main(int argc, char **argv)
     struct kc_options o = { 0 };
     struct kc_shim line; /* o borrows from it */
     struct kc_error err = { 0 };
+    enum kc_level level;
     if (!kc_shim_read(&line, argc, argv, &err) ||
-        !kc_options_parse(&o, line.argc, line.argv, &err) || !init_log(&o, &err))
+        !kc_options_parse(&o, line.argc, line.argv, &err))
         return kc_usage_error(&o, &err);
+    bool has_level = kc_settings_log_level(&o, &level, &err);
+    kc_log_init(level, STDERR_FILENO);
     forbid_core_dumps();
 
     const struct kc_command *command = o.words[0] ? kc_command_find(o.words[0]) : NULL;
     const struct kc_entry *entry = o.words[0] && o.words[1] ? kc_entry_find(o.words[1]) : NULL;
+    if (!has_level &&
+        !(command && command->run == kc_command_verify)) /* which says it itself */
+        return kc_usage_error(&o, &err);
     if (o.wants_version) {
         kc_help_version();
         return EX_OK;

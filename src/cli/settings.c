@@ -150,6 +150,20 @@ void kc_settings_deinit(struct kc_settings *s)
     *s = (struct kc_settings){ NULL, NULL, NULL, NULL };
 }
 
+bool kc_settings_log_level(const struct kc_options *o, enum kc_level *level,
+                           struct kc_error *err)
+{
+    const char *from_env = getenv("LOG_LEVEL");
+    *level = o->log_level;
+    if (o->has_log_level || !from_env || !*from_env ||
+        kc_log_level_parse(kc_text(from_env), level))
+        return true;
+    *level = o->log_level;
+    kc_error_set(err, KC_CONFIG, 0,
+                 "LOG_LEVEL is fatal, error, warn, info, debug, trace, or 60 to 10");
+    return false;
+}
+
 void kc_settings_use_broker(struct kc_settings *s, const char *brokers)
 {
     kc_doc_free(s->credentials);

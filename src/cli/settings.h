@@ -26,6 +26,11 @@ void kc_settings_deinit(struct kc_settings *s);
  * client. */
 void kc_settings_watch(struct kc_settings *s);
 
+/* How much is logged, by --log-level or LOG_LEVEL; the usual where neither says so. False where
+ * LOG_LEVEL is wrong. */
+bool kc_settings_log_level(const struct kc_options *o, enum kc_level *level,
+                           struct kc_error *err) KC_MUST_CHECK;
+
 /* Replaces the credentials by those of a broker without sign-in, such as the embedded one. */
 void kc_settings_use_broker(struct kc_settings *s, const char *brokers);
 

@@ -8,6 +8,7 @@
 #include "component/model.h"
 #include "component/verify.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,11 +57,22 @@ static void be_quiet(const struct kc_options *o)
         kc_log_init(KC_ERROR, STDERR_FILENO);
 }
 
-static void print(struct kc_buf *out)
+/* False, which is said, where nobody got it. */
+static bool print(struct kc_buf *out)
 {
-    fwrite(out->data, 1, out->len, stdout);
-    fflush(stdout);
+    bool ok = fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
+    if (!ok)
+        fprintf(stderr, "kafka-component: stdout: %s\n", strerror(errno));
     kc_buf_deinit(out);
+    return ok;
+}
+
+/* There would be nothing to find out. */
+static bool has_own_broker(const struct kc_options *o, struct kc_error *err)
+{
+    if (o->embedded_broker)
+        kc_error_set(err, KC_CONFIG, 0, "--embedded-broker belongs to run, serve and demo");
+    return o->embedded_broker;
 }
 
 int kc_command_verify(const struct kc_options *o)
@@ -70,15 +82,19 @@ int kc_command_verify(const struct kc_options *o)
     struct kc_settings settings = { .config = NULL };
     struct subject s = { NULL, NULL };
     struct kc_buf out;
+    enum kc_level level;
     if (o->words[1]) {
         kc_error_set(&err, KC_CONFIG, 0, "verify takes no words; a topic is --set topic=%s",
                      o->words[1]);
         return kc_usage_error(o, &err);
     }
+    if (has_own_broker(o, &err))
+        return kc_usage_error(o, &err);
     be_quiet(o);
     kc_faults_init(&faults);
     kc_buf_init(&out, KC_BUF_UNBOUNDED);
-    if (kc_settings_read(&settings, o, kc_entries, &err))
+    if (kc_settings_log_level(o, &level, &err) &&
+        kc_settings_read(&settings, o, kc_entries, &err))
         read_subject(&s, settings.config, &faults);
     else
         kc_faults_add(&faults, "", "%s", err.text);
@@ -90,8 +106,7 @@ int kc_command_verify(const struct kc_options *o)
         kc_verdict_print(verdict, &out);
         kc_buf_puts(&out, "\n");
     }
-    print(&out);
-    int code = kc_cause_exit(kc_verdict_cause(verdict));
+    int code = print(&out) ? kc_cause_exit(kc_verdict_cause(verdict)) : EX_IOERR;
     kc_verdict_free(verdict);
     kc_fields_free(subject_fields, &s);
     kc_faults_deinit(&faults);
@@ -132,6 +147,8 @@ int kc_command_models(const struct kc_options *o)
                      nearest ? "'?" : "");
         return kc_usage_error(o, &err);
     }
+    if (has_own_broker(o, &err))
+        return kc_usage_error(o, &err);
     be_quiet(o);
     kc_faults_init(&faults);
     kc_buf_init(&out, KC_BUF_UNBOUNDED);
@@ -143,7 +160,7 @@ int kc_command_models(const struct kc_options *o)
     int code = ok ? EX_OK : fail_model(&faults, &err);
     if (ok) {
         kc_buf_puts(&out, "\n");
-        print(&out);
+        code = print(&out) ? code : EX_IOERR;
     }
     kc_buf_deinit(&out);
     kc_fields_free(subject_fields, &s);

@@ -36,6 +36,17 @@ static void add_errors(struct kc_verdict *v, const char *at, const struct kc_fau
     }
 }
 
+static void warn_of_settings(struct kc_doctor *d)
+{
+    struct kc_faults notes;
+    kc_faults_init(&notes);
+    kc_credentials_notes(&d->credentials, &notes);
+    for (size_t i = 0; i < notes.count; i++)
+        kc_verdict_warn(d->verdict, KC_CAUSE_CONFIG, "%s: %s", notes.list[i].pointer + 1,
+                        notes.list[i].text);
+    kc_faults_deinit(&notes);
+}
+
 static bool check_settings(struct kc_doctor *d, const struct kc_doc *doc,
                            const struct kc_faults *found)
 {
@@ -43,21 +54,23 @@ static bool check_settings(struct kc_doctor *d, const struct kc_doc *doc,
     struct kc_faults faults, others;
     kc_faults_init(&faults);
     kc_faults_init(&others);
+    bool is_unread = found && found->count > 0 && !found->list[0].pointer[0];
     kc_verdict_begin(d->verdict, "settings");
-    bool ok = kc_credentials_read(&d->credentials, doc, KC_UNKNOWN_IS_ERROR, &faults);
+    bool ok =
+        is_unread || kc_credentials_read(&d->credentials, doc, KC_UNKNOWN_IS_ERROR, &faults);
     if (d->ask->topic && !kc_topic_is_valid(kc_text(d->ask->topic)))
         kc_faults_add(&others, "/topic", KC_TOPIC_RULE);
     enum kc_cause cause = names_no_broker(&faults) ? KC_CAUSE_BROKERS_MISSING : KC_CAUSE_CONFIG;
-    if (found && found->count > 0 && !found->list[0].pointer[0]) {
-        cause = KC_CAUSE_CONFIG; /* nothing was read at all */
+    if (is_unread)
         kc_error_set(&err, KC_CONFIG, 0, "%s", found->list[0].text);
-    }
     ok &= kc_faults_none(&faults, KC_CONFIG, &err);
     ok &= kc_faults_none(&others, KC_CONFIG, &err);
     ok &= !found || kc_faults_none(found, KC_CONFIG, &err);
     add_errors(d->verdict, "/credentials", &faults);
     add_errors(d->verdict, "", &others);
     add_errors(d->verdict, "", found);
+    if (ok)
+        warn_of_settings(d);
     if (ok)
         kc_verdict_fine(d->verdict, -1, "%s, %s", kc_credentials_protocol(&d->credentials),
                         kc_doctor_signs_in(d) ? kc_credentials_mechanism(&d->credentials)
