@@ -22,8 +22,8 @@
  *     neighbours in Node.js        interop/test_sailor_node.c */
 #include "support/component.h"
 #include "support/fail.h"
+#include "support/flow.h"
 #include "support/node_step.h"
-#include "support/platform.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,29 +39,7 @@
 
 #define QUIET_MS 300 /* what did not come by then does not come */
 
-static struct platform *platform;
-static struct mq *mq;
-static struct mq_step step;
 static struct step *echo;
-
-static int begin(void **state)
-{
-    (void)state;
-    platform = platform_start();
-    mq = mq_connect(rabbit->uri);
-    mq_step_declare(mq, &step);
-    return 0;
-}
-
-static int tidy(void **state)
-{
-    step_free_all(state);
-    mq_close_all(state);
-    platform_free_all(state);
-    return rabbit_tidy(state);
-}
-
-#define events_test(test) cmocka_unit_test_setup_teardown(test, begin, tidy)
 
 /* --- the step --- */
 
@@ -1077,43 +1055,43 @@ static void messages_are_persistent_where_that_is_wanted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        events_test(a_data_message_is_the_protocol_s_example_to_the_byte),
-        events_test(a_message_that_the_platform_encrypted_is_read),
-        events_test(version_2_a_routing_key_no_self_and_variables_as_headers),
-        events_test(each_message_has_an_id_of_its_own),
-        events_test(a_message_without_any_id_is_worked_at_and_acknowledged),
-        events_test(a_thread_begins_with_the_trace_where_there_is_one),
-        events_test(two_messages_of_one_id_are_two_messages),
-        events_test(the_version_of_the_protocol_is_understood_in_any_kind),
-        events_test(the_message_says_whom_a_reply_goes_to),
-        events_test(what_cannot_be_read_is_an_error_and_rejected),
-        events_test(what_is_too_large_is_an_error_and_rejected),
-        events_test(base64_with_line_breaks_is_read),
-        events_test(a_step_that_handles_errors_gets_them_in_the_clear),
-        events_test(one_that_fails_itself_hands_on_what_it_got_as_it_came),
-        events_test(an_error_is_told_with_its_input_and_replied),
-        events_test(a_message_that_failed_waits_for_its_error_and_for_the_reply),
-        events_test(the_input_of_an_error_is_what_came_to_the_byte),
-        events_test(errors_are_not_replied_where_nobody_wants_them),
-        events_test(data_and_errors_of_one_message_all_go_out_and_it_is_rejected),
-        events_test(a_rebound_is_what_came_and_when_to_come_again),
-        events_test(a_rebound_keeps_every_property_and_header),
-        events_test(a_message_rebounds_until_the_limit_and_is_then_acknowledged),
-        events_test(passthrough_off_is_none),
-        events_test(passthrough_is_what_came_and_what_we_said),
-        events_test(passthrough_without_self_is_what_came_and_who_said_it),
-        events_test(passthrough_without_self_from_nobody_is_what_came),
-        events_test(a_large_body_goes_to_the_storage),
-        events_test(a_body_of_just_the_threshold_is_sent_as_it_is),
-        events_test(what_is_stored_already_is_not_stored_again),
-        events_test(a_body_that_cannot_be_stored_is_an_error_and_no_data),
-        events_test(bodies_in_the_storage_are_fetched),
-        events_test(a_body_that_cannot_be_fetched_is_an_error_and_nobody_is_called),
-        events_test(a_reply_is_of_version_1_always),
-        events_test(a_snapshot_and_what_changed_in_it_go_out_in_the_clear),
-        events_test(a_change_of_a_snapshot_must_be_an_object_without_orders),
-        events_test(a_message_may_be_as_large_as_the_limit_and_no_larger),
-        events_test(messages_are_persistent_where_that_is_wanted),
+        flow_test(a_data_message_is_the_protocol_s_example_to_the_byte),
+        flow_test(a_message_that_the_platform_encrypted_is_read),
+        flow_test(version_2_a_routing_key_no_self_and_variables_as_headers),
+        flow_test(each_message_has_an_id_of_its_own),
+        flow_test(a_message_without_any_id_is_worked_at_and_acknowledged),
+        flow_test(a_thread_begins_with_the_trace_where_there_is_one),
+        flow_test(two_messages_of_one_id_are_two_messages),
+        flow_test(the_version_of_the_protocol_is_understood_in_any_kind),
+        flow_test(the_message_says_whom_a_reply_goes_to),
+        flow_test(what_cannot_be_read_is_an_error_and_rejected),
+        flow_test(what_is_too_large_is_an_error_and_rejected),
+        flow_test(base64_with_line_breaks_is_read),
+        flow_test(a_step_that_handles_errors_gets_them_in_the_clear),
+        flow_test(one_that_fails_itself_hands_on_what_it_got_as_it_came),
+        flow_test(an_error_is_told_with_its_input_and_replied),
+        flow_test(a_message_that_failed_waits_for_its_error_and_for_the_reply),
+        flow_test(the_input_of_an_error_is_what_came_to_the_byte),
+        flow_test(errors_are_not_replied_where_nobody_wants_them),
+        flow_test(data_and_errors_of_one_message_all_go_out_and_it_is_rejected),
+        flow_test(a_rebound_is_what_came_and_when_to_come_again),
+        flow_test(a_rebound_keeps_every_property_and_header),
+        flow_test(a_message_rebounds_until_the_limit_and_is_then_acknowledged),
+        flow_test(passthrough_off_is_none),
+        flow_test(passthrough_is_what_came_and_what_we_said),
+        flow_test(passthrough_without_self_is_what_came_and_who_said_it),
+        flow_test(passthrough_without_self_from_nobody_is_what_came),
+        flow_test(a_large_body_goes_to_the_storage),
+        flow_test(a_body_of_just_the_threshold_is_sent_as_it_is),
+        flow_test(what_is_stored_already_is_not_stored_again),
+        flow_test(a_body_that_cannot_be_stored_is_an_error_and_no_data),
+        flow_test(bodies_in_the_storage_are_fetched),
+        flow_test(a_body_that_cannot_be_fetched_is_an_error_and_nobody_is_called),
+        flow_test(a_reply_is_of_version_1_always),
+        flow_test(a_snapshot_and_what_changed_in_it_go_out_in_the_clear),
+        flow_test(a_change_of_a_snapshot_must_be_an_object_without_orders),
+        flow_test(a_message_may_be_as_large_as_the_limit_and_no_larger),
+        flow_test(messages_are_persistent_where_that_is_wanted),
     };
     return cmocka_run_group_tests_name("live/sailor_events", tests, rabbit_setup,
                                        rabbit_teardown);

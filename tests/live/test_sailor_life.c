@@ -4,8 +4,8 @@
  * message when the broker goes away from under it. */
 #include "support/component.h"
 #include "support/fail.h"
+#include "support/flow.h"
 #include "support/node_step.h"
-#include "support/platform.h"
 #include "support/secrets.h"
 
 #include <setjmp.h>
@@ -23,30 +23,6 @@
 #define GET_STEP "GET /v1/tasks"
 #define STATE    " /sailor-support/hooks/task/flow1/startup/data"
 #define ECHO     "ELASTICIO_FUNCTION=echo"
-
-static struct platform *platform;
-static struct mq *mq;
-static struct mq_step step;
-
-static int begin(void **state)
-{
-    (void)state;
-    platform = platform_start();
-    mq = mq_connect(rabbit->uri);
-    mq_step_declare(mq, &step);
-    return 0;
-}
-
-static int tidy(void **state)
-{
-    step_free_all(state);
-    process_free_all(state);
-    mq_close_all(state);
-    platform_free_all(state);
-    return rabbit_tidy(state);
-}
-
-#define life_test(test) cmocka_unit_test_setup_teardown(test, begin, tidy)
 
 /* --- steps --- */
 
@@ -707,38 +683,38 @@ static void a_broker_that_stays_away_ends_the_step_where_that_is_wanted(void **s
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        life_test(the_first_variable_that_is_missing_is_named),
-        life_test(an_iv_of_another_length_is_refused_at_the_start),
-        life_test(a_broker_that_is_down_is_tried_four_times),
-        life_test(a_broker_that_does_not_let_us_in_is_the_end),
-        life_test(a_queue_that_is_not_there_is_reported),
-        life_test(a_step_that_cannot_be_read_is_tried_three_times_and_reported),
-        life_test(a_step_that_is_not_there_is_asked_for_once),
-        life_test(an_answer_without_a_step_is_reported),
-        life_test(a_function_that_is_not_there_is_reported),
-        life_test(settings_that_cannot_work_are_reported),
-        life_test(where_a_startup_is_wanted_its_state_is_put),
-        life_test(the_shutdown_hook_needs_no_broker),
-        life_test(a_line_names_the_step_and_the_message_it_is_about),
-        life_test(what_is_logged_follows_the_platform_s_levels),
-        life_test(no_line_holds_a_body_or_a_secret),
-        life_test(an_idle_step_ends_at_once),
-        life_test(a_signal_ends_a_start_that_waits_for_the_platform),
-        life_test(a_signal_ends_a_start_between_two_tries_of_the_platform),
-        life_test(a_signal_ends_a_start_between_two_tries_of_the_broker),
-        life_test(a_signal_ends_a_start_whose_broker_does_not_answer),
-        life_test(a_message_is_finished_before_the_end),
-        life_test(a_second_signal_changes_nothing),
-        life_test(what_is_unfinished_when_time_is_over_comes_again),
-        life_test(what_waits_for_kafka_when_time_is_over_comes_again),
-        life_test(a_handler_runs_once_though_its_connections_are_closed),
-        life_test(a_handler_runs_once_though_its_connections_break),
-        life_test(a_message_is_rejected_once_though_its_connection_is_closed),
-        life_test(a_signal_while_the_broker_is_away_still_finishes_the_message),
-        life_test(a_handler_may_take_longer_than_heartbeats),
-        life_test(a_queue_that_is_declared_again_is_consumed_again),
-        life_test(a_queue_that_stays_away_ends_the_step),
-        life_test(a_broker_that_stays_away_ends_the_step_where_that_is_wanted),
+        flow_test(the_first_variable_that_is_missing_is_named),
+        flow_test(an_iv_of_another_length_is_refused_at_the_start),
+        flow_test(a_broker_that_is_down_is_tried_four_times),
+        flow_test(a_broker_that_does_not_let_us_in_is_the_end),
+        flow_test(a_queue_that_is_not_there_is_reported),
+        flow_test(a_step_that_cannot_be_read_is_tried_three_times_and_reported),
+        flow_test(a_step_that_is_not_there_is_asked_for_once),
+        flow_test(an_answer_without_a_step_is_reported),
+        flow_test(a_function_that_is_not_there_is_reported),
+        flow_test(settings_that_cannot_work_are_reported),
+        flow_test(where_a_startup_is_wanted_its_state_is_put),
+        flow_test(the_shutdown_hook_needs_no_broker),
+        flow_test(a_line_names_the_step_and_the_message_it_is_about),
+        flow_test(what_is_logged_follows_the_platform_s_levels),
+        flow_test(no_line_holds_a_body_or_a_secret),
+        flow_test(an_idle_step_ends_at_once),
+        flow_test(a_signal_ends_a_start_that_waits_for_the_platform),
+        flow_test(a_signal_ends_a_start_between_two_tries_of_the_platform),
+        flow_test(a_signal_ends_a_start_between_two_tries_of_the_broker),
+        flow_test(a_signal_ends_a_start_whose_broker_does_not_answer),
+        flow_test(a_message_is_finished_before_the_end),
+        flow_test(a_second_signal_changes_nothing),
+        flow_test(what_is_unfinished_when_time_is_over_comes_again),
+        flow_test(what_waits_for_kafka_when_time_is_over_comes_again),
+        flow_test(a_handler_runs_once_though_its_connections_are_closed),
+        flow_test(a_handler_runs_once_though_its_connections_break),
+        flow_test(a_message_is_rejected_once_though_its_connection_is_closed),
+        flow_test(a_signal_while_the_broker_is_away_still_finishes_the_message),
+        flow_test(a_handler_may_take_longer_than_heartbeats),
+        flow_test(a_queue_that_is_declared_again_is_consumed_again),
+        flow_test(a_queue_that_stays_away_ends_the_step),
+        flow_test(a_broker_that_stays_away_ends_the_step_where_that_is_wanted),
     };
     return cmocka_run_group_tests_name("live/sailor_life", tests, rabbit_setup,
                                        rabbit_teardown);

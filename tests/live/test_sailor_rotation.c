@@ -4,7 +4,7 @@
  * broker wants a new sign-in every 10 s. */
 #include "support/component.h"
 #include "support/fail.h"
-#include "support/platform.h"
+#include "support/flow.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -22,30 +22,13 @@
 #define NEW       "rotated-Secret-2b6e"
 #define STEP      "GET /v1/tasks"
 
-static struct platform *platform;
-static struct mq *mq;
-static struct mq_step step;
-
 static int begin(void **state)
 {
-    (void)state;
     witness_set_password(witness, KAFKA_USER, KAFKA_PASSWORD);
-    platform = platform_start();
-    mq = mq_connect(rabbit->uri);
-    mq_step_declare(mq, &step);
-    return 0;
+    return flow_begin(state);
 }
 
-static int tidy(void **state)
-{
-    process_free_all(state);
-    mq_close_all(state);
-    platform_free_all(state);
-    rabbit_tidy(state);
-    return live_tidy(state);
-}
-
-#define rotation_test(test) cmocka_unit_test_setup_teardown(test, begin, tidy)
+#define rotation_test(test) cmocka_unit_test_setup_teardown(test, begin, flow_tidy)
 
 static void set_step(const char *topic, const char *password, const char *more)
 {
