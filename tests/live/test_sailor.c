@@ -4,7 +4,7 @@
  * waits for. */
 #include "support/component.h"
 #include "support/fail.h"
-#include "support/platform.h"
+#include "support/flow.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -17,30 +17,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static struct platform *platform;
-static struct mq *mq;
-static struct mq_step step;
-
-static int begin(void **state)
-{
-    (void)state;
-    platform = platform_start();
-    mq = mq_connect(rabbit->uri);
-    mq_step_declare(mq, &step);
-    return 0;
-}
-
-static int tidy(void **state)
-{
-    process_free_all(state);
-    mq_close_all(state);
-    platform_free_all(state);
-    rabbit_tidy(state);
-    return live_tidy(state);
-}
-
-#define sailor_test(test) cmocka_unit_test_setup_teardown(test, begin, tidy)
 
 /* --- steps --- */
 
@@ -412,17 +388,17 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        sailor_test(a_message_becomes_records_and_its_results_the_next_step_s_messages),
-        sailor_test(a_failed_record_is_an_error_and_the_message_is_rejected),
-        sailor_test(bad_input_names_the_field_and_the_next_message_is_served),
-        sailor_test(who_waits_for_a_reply_gets_the_results),
-        sailor_test(the_first_tick_starts_it_and_each_record_is_a_message_of_its_own),
-        sailor_test(an_offset_moves_only_after_the_publisher_confirm),
-        sailor_test(in_an_ordinary_flow_each_tick_is_a_run_from_the_beginning_to_the_end),
-        sailor_test(a_run_ends_though_its_messages_are_given_up),
-        sailor_test(a_sample_is_ten_records_and_leaves_no_trace),
-        sailor_test(many_records_in_one_message_go_beyond_the_platform_s_limit),
-        sailor_test(with_the_default_limit_it_is_exactly_the_limit),
+        flow_test(a_message_becomes_records_and_its_results_the_next_step_s_messages),
+        flow_test(a_failed_record_is_an_error_and_the_message_is_rejected),
+        flow_test(bad_input_names_the_field_and_the_next_message_is_served),
+        flow_test(who_waits_for_a_reply_gets_the_results),
+        flow_test(the_first_tick_starts_it_and_each_record_is_a_message_of_its_own),
+        flow_test(an_offset_moves_only_after_the_publisher_confirm),
+        flow_test(in_an_ordinary_flow_each_tick_is_a_run_from_the_beginning_to_the_end),
+        flow_test(a_run_ends_though_its_messages_are_given_up),
+        flow_test(a_sample_is_ten_records_and_leaves_no_trace),
+        flow_test(many_records_in_one_message_go_beyond_the_platform_s_limit),
+        flow_test(with_the_default_limit_it_is_exactly_the_limit),
     };
     return cmocka_run_group_tests_name("live/sailor", tests, setup, teardown);
 }
