@@ -144,13 +144,19 @@ static void assert_signed_kinds(const struct mq_message *m)
     }
 }
 
-static void assert_arrived(const struct chain *c, const struct mq_message *m, int n)
+/* BODY, with its members in order. */
+static void print_body(char *body, size_t size, int n)
 {
-    char body[300], echoed[400], sent[400], thread[32];
-    snprintf(body, sizeof(body),
+    snprintf(body, size,
              "{\"list\":[1,2.5,null,true,{}],\"n\":%d,\"text\":\"gr\xc3\xb6\xc3\x9f"
              "er \xe2\x82\xac \xf0\x9f\x98\x80 \\u0000\\\"\"}",
              n);
+}
+
+static void assert_arrived(const struct chain *c, const struct mq_message *m, int n)
+{
+    char body[300], echoed[400], sent[400], thread[32];
+    print_body(body, sizeof(body), n);
     snprintf(echoed, sizeof(echoed), "{\"body\":%s,\"headers\":{}}", body);
     snprintf(sent, sizeof(sent), "{\"body\":%s,\"headers\":{\"mine\":1}}", body);
     snprintf(thread, sizeof(thread), "thread-%d", n);
@@ -195,25 +201,140 @@ static void run_chain(struct chain c)
     mq_close(mq);
 }
 
-static void a_step_of_ours_between_two_of_node_in_every_version(void **state)
+/* --- Every combination of versions on the edges --- */
+
+/* Each step of a flow twice, one speaking version 1 and one version 2, and each of them leads
+ * to both of the next one: so a message takes all ways, and the passthrough says which. */
+struct mesh {
+    enum step_kind kinds[LENGTH];
+    /* private */
+    struct mq_step queues[LENGTH][2];
+    struct step *steps[LENGTH][2];
+    bool has_come[2][2][2][2][MESSAGES]; /* by the versions on its edges, and its number */
+};
+
+static void name_step(char id[16], int i, int v)
 {
-    (void)state;
-    for (int in = 1; in <= 2; in++)
-        for (int out = 1; out <= 2; out++)
-            run_chain((struct chain){ .kinds = NODE_OURS_NODE,
-                                      .versions = { 1, in, out, 1 },
-                                      .is_passthrough = true });
+    snprintf(id, 16, "step_%d_v%d", i + 1, v + 1);
 }
 
-static void a_step_of_node_between_two_of_ours_in_every_version(void **state)
+static void start_mesh(struct mq *mq, struct mesh *mesh)
+{
+    char id[16];
+    platform_set_step(platform, NULL, "{'is_passthrough':true}");
+    for (int i = 0; i < LENGTH; i++)
+        for (int v = 0; v < 2; v++)
+            mq_step_declare(mq, &mesh->queues[i][v]);
+    for (int i = 1; i < LENGTH; i++)
+        for (int way = 0; way < 4; way++)
+            lead_on(mq, &mesh->queues[i - 1][way / 2], &mesh->queues[i][way % 2]);
+    for (int i = 0; i < LENGTH; i++)
+        for (int v = 0; v < 2; v++) {
+            name_step(id, i, v);
+            mesh->steps[i][v] =
+                start_step(mesh->kinds[i], "echo", id, &mesh->queues[i][v], NULL, v + 1);
+        }
+    for (int i = 0; i < LENGTH; i++)
+        for (int v = 0; v < 2; v++)
+            step_wait_ready(mesh->steps[i][v], WAIT_MS);
+}
+
+/* Of both versions, to both of the first steps. */
+static void send_all_ways(struct mq *mq, const struct mesh *mesh)
+{
+    for (int way = 0; way < 4; way++)
+        for (int n = 0; n < MESSAGES; n++) {
+            char json[600], id[32], thread[32];
+            snprintf(json, sizeof(json),
+                     "{\"id\":\"first-%d-%d\",\"body\":" BODY ",\"headers\":{},"
+                     "\"passthrough\":{\"step_0\":{\"body\":{\"from\":0},\"headers\":{}}}}",
+                     way, n, n);
+            snprintf(id, sizeof(id), "message-%d-%d", way, n);
+            snprintf(thread, sizeof(thread), "thread-%d-%d", way / 2, n);
+            platform_send(mq, &mesh->queues[0][way % 2], json, way / 2 + 1,
+                          MQ_TABLE(mq_text("messageId", id), mq_text("threadId", thread),
+                                   mq_text("stepId", "step_0")));
+        }
+}
+
+/* The version that the step of this place has sent it in. */
+static int version_at(json_t *passthrough, int i, const char *echoed)
+{
+    char id[16];
+    name_step(id, i, 0);
+    int v = json_object_get(passthrough, id) ? 0 : 1;
+    name_step(id, i, v);
+    assert_entry(passthrough, id, echoed);
+    return v;
+}
+
+static void note_arrival(struct mesh *mesh, const struct mq_message *m, int last)
+{
+    char body[300], echoed[400];
+    int in, n, way[LENGTH];
+    assert_int_equal(sscanf(event_str(m->headers, "threadId"), "thread-%d-%d", &in, &n), 2);
+    assert_true(in >= 0 && in < 2 && n >= 0 && n < MESSAGES);
+    print_body(body, sizeof(body), n);
+    snprintf(echoed, sizeof(echoed), "{\"body\":%s,\"headers\":{}}", body);
+    json_t *message = platform_read(m);
+    assert_json(message, "body", body);
+    json_t *passthrough = json_object_get(message, "passthrough");
+    assert_int_equal(json_object_size(passthrough), LENGTH + 1);
+    for (int i = 0; i < LENGTH; i++)
+        way[i] = version_at(passthrough, i, echoed);
+    json_decref(message);
+    assert_int_equal(way[LENGTH - 1], last);
+    assert_int_equal(event_int(m->headers, "protocolVersion"), last + 1);
+    assert_signed_kinds(m);
+    bool *has_come = &mesh->has_come[in][way[0]][way[1]][way[2]][n];
+    if (*has_come)
+        fail_test("message %d came twice by versions %d, %d, %d, %d", n, in + 1, way[0] + 1,
+                  way[1] + 1, way[2] + 1);
+    *has_come = true;
+}
+
+static void end_mesh(struct mq *mq, struct mesh *mesh)
+{
+    for (int i = 0; i < LENGTH; i++)
+        for (int v = 0; v < 2; v++) {
+            rabbit_wait_queue(rabbit, mesh->queues[i][v].input, 0, 0, WAIT_MS);
+            assert_int_equal(mq_count(mq, mesh->queues[i][v].error), 0);
+            assert_int_equal(mq_count(mq, mesh->queues[i][v].data), 0);
+            process_signal(mesh->steps[i][v]->process, SIGTERM);
+        }
+    for (int i = 0; i < LENGTH; i++)
+        for (int v = 0; v < 2; v++) {
+            step_stop(mesh->steps[i][v], END_MS);
+            mq_step_delete(mq, &mesh->queues[i][v]);
+        }
+}
+
+/* What has come is as many as there are, and none of them twice: so it is each of them. */
+static void run_mesh(struct mesh mesh)
+{
+    struct mq *mq = mq_connect(rabbit->uri);
+    start_mesh(mq, &mesh);
+    send_all_ways(mq, &mesh);
+    for (int last = 0; last < 2; last++)
+        for (int i = 0; i < 2 * 2 * 2 * MESSAGES; i++)
+            note_arrival(&mesh, mq_take(mq, mesh.queues[LENGTH - 1][last].data, WAIT_MS), last);
+    end_mesh(mq, &mesh);
+    mq_close(mq);
+}
+
+static void node_ours_node_in_all_sixteen_combinations_of_versions(void **state)
 {
     (void)state;
-    for (int in = 1; in <= 2; in++)
-        for (int out = 1; out <= 2; out++)
-            run_chain((struct chain){ .kinds = OURS_NODE_OURS,
-                                      .versions = { in, out, in, out },
-                                      .is_passthrough = true });
+    run_mesh((struct mesh){ .kinds = NODE_OURS_NODE });
 }
+
+static void ours_node_ours_in_all_sixteen_combinations_of_versions(void **state)
+{
+    (void)state;
+    run_mesh((struct mesh){ .kinds = OURS_NODE_OURS });
+}
+
+/* --- Chains again --- */
 
 static void what_earlier_steps_said_can_be_left_out(void **state)
 {
@@ -460,8 +581,8 @@ static int tidy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        flow_test(a_step_of_ours_between_two_of_node_in_every_version),
-        flow_test(a_step_of_node_between_two_of_ours_in_every_version),
+        flow_test(node_ours_node_in_all_sixteen_combinations_of_versions),
+        flow_test(ours_node_ours_in_all_sixteen_combinations_of_versions),
         flow_test(what_earlier_steps_said_can_be_left_out),
         flow_test(a_step_may_leave_itself_out_of_what_it_passes_on),
         flow_test(node_handles_our_errors_and_we_handle_theirs),
