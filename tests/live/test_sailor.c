@@ -270,6 +270,29 @@ static void an_offset_moves_only_after_the_publisher_confirm(void **state)
     assert_int_equal(witness_committed(witness, "full", topic, 0), 10);
 }
 
+/* So that a kill brings little again: elsewhere it is every five seconds. */
+static void what_is_confirmed_is_committed_within_a_second(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    const char *group = witness_fresh_name(witness, "often");
+    char more[100];
+    snprintf(more, sizeof(more), ", 'groupId': '%s', 'startFrom': 'earliest'", group);
+    set_step(topic, more);
+    struct process *p = start("consume", NULL);
+    await_ready(p);
+    tick("tick1");
+    for (int i = 0; i < 3; i++) { /* each time the last commit has just been */
+        write_records(topic, i, 1);
+        json_decref(take_data(NULL));
+        int64_t began = now_ms();
+        assert_true(witness_wait_committed(witness, group, topic, 0, i + 1, WAIT_MS));
+        if (i > 0)
+            assert_in_range(now_ms() - began, 0, 3000);
+    }
+    stop(p);
+}
+
 static void in_an_ordinary_flow_each_tick_is_a_run_from_the_beginning_to_the_end(void **state)
 {
     (void)state;
@@ -394,6 +417,7 @@ int main(void)
         flow_test(who_waits_for_a_reply_gets_the_results),
         flow_test(the_first_tick_starts_it_and_each_record_is_a_message_of_its_own),
         flow_test(an_offset_moves_only_after_the_publisher_confirm),
+        flow_test(what_is_confirmed_is_committed_within_a_second),
         flow_test(in_an_ordinary_flow_each_tick_is_a_run_from_the_beginning_to_the_end),
         flow_test(a_run_ends_though_its_messages_are_given_up),
         flow_test(a_sample_is_ten_records_and_leaves_no_trace),
