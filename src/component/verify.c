@@ -144,6 +144,7 @@ static bool check_sign_in(struct kc_doctor *d, struct kc_cluster *c, size_t *cou
 {
     struct kc_error err = { 0 };
     struct kc_broker at[KC_VISITS_MAX];
+    char first[KC_BROKER_SHOWN] = "";
     kc_verdict_begin(d->verdict, kc_doctor_signs_in(d) ? "sign-in" : "metadata");
     if (!kc_cluster_listeners(c, kc_doctor_left(d), at, KC_VISITS_MAX, count, &err)) {
         /* librdkafka leaves the address given as soon as it has heard of others */
@@ -158,8 +159,8 @@ static bool check_sign_in(struct kc_doctor *d, struct kc_cluster *c, size_t *cou
         kc_verdict_fine(d->verdict, -1, "by %s", kc_credentials_mechanism(&d->credentials));
         kc_verdict_begin(d->verdict, "metadata");
     }
-    kc_verdict_fine(d->verdict, -1, "%zu broker%s, the first at %s:%d", *count,
-                    *count == 1 ? "" : "s", *count ? at[0].host : "", *count ? at[0].port : 0);
+    kc_verdict_fine(d->verdict, -1, "%zu broker%s, the first at %s", *count,
+                    *count == 1 ? "" : "s", *count ? kc_broker_show(&at[0], first) : "");
     for (size_t i = 0; i < *count && i < KC_VISITS_MAX; i++)
         d->listeners[i].at = at[i];
     return true;

@@ -64,7 +64,8 @@ static enum kc_cause cause_of(const struct kc_visit *v)
 static const char *reason_of(const struct kc_doctor *d, const struct kc_visit *v,
                              char out[REASON_SIZE])
 {
-    int len = snprintf(out, REASON_SIZE, "%s:%d: %.500s", v->at.host, v->at.port, v->err.text);
+    char at[KC_BROKER_SHOWN];
+    int len = snprintf(out, REASON_SIZE, "%s: %.400s", kc_broker_show(&v->at, at), v->err.text);
     if (v->result == KC_VISIT_NOT_OFFERED && len > 0 && len < REASON_SIZE)
         (void)snprintf(out + len, REASON_SIZE - (size_t)len, ": asked for %s, on offer: %s",
                        kc_credentials_mechanism(&d->credentials),
@@ -75,13 +76,14 @@ static const char *reason_of(const struct kc_doctor *d, const struct kc_visit *v
 /* What a step that went well has to tell. */
 static void tell(struct kc_doctor *d, const struct kc_visit *v, enum kc_visit_stage stage)
 {
+    char at[KC_BROKER_SHOWN];
     const struct kc_probe_certificate *c = &v->certificate;
     switch (stage) {
     case KC_AT_NAME:
         kc_verdict_fine(d->verdict, v->ms[stage], "%s is %s", v->at.host, v->addresses);
         break;
     case KC_AT_TCP:
-        kc_verdict_fine(d->verdict, v->ms[stage], "%s:%d is open", v->at.host, v->at.port);
+        kc_verdict_fine(d->verdict, v->ms[stage], "%s is open", kc_broker_show(&v->at, at));
         break;
     case KC_AT_TLS:
         kc_verdict_fine(d->verdict, v->ms[stage],
@@ -153,10 +155,9 @@ char *kc_doctor_brokers(const struct kc_doctor *d)
     kc_buf_init(&list, KC_BUF_UNBOUNDED);
     for (size_t i = 0; i < d->visit_count; i++) {
         const struct kc_visit *v = &d->visits[i];
-        bool is_v6 = strchr(v->at.host, ':') != NULL;
+        char at[KC_BROKER_SHOWN];
         if (v->result == KC_VISIT_FINE)
-            kc_buf_printf(&list, "%s%s%s%s:%d", list.len ? "," : "", is_v6 ? "[" : "",
-                          v->at.host, is_v6 ? "]" : "", v->at.port);
+            kc_buf_printf(&list, "%s%s", list.len ? "," : "", kc_broker_show(&v->at, at));
     }
     return kc_buf_take(&list);
 }

@@ -89,7 +89,9 @@ struct kc_doc *kc_doc_load(const char *path, struct kc_error *err)
 {
     struct kc_doc *doc = NULL;
     if (path[strspn(path, " \t\r\n")] == '{') { /* with a password in it, perhaps */
-        kc_error_set(err, KC_CONFIG, 0, "the name of a file is wanted, not the JSON itself");
+        kc_error_set(err, KC_CONFIG, 0,
+                     "the name of a file is wanted, not the JSON itself, which goes into an "
+                     "environment variable: KAFKA_COMPONENT_CREDENTIALS");
         return NULL;
     }
     FILE *file = fopen(path, "re");

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,14 @@ char *kc_brokers_read(const char *text, struct kc_faults *faults)
     kc_faults_add(faults, "/brokers", "names no broker");
     kc_buf_deinit(&list);
     return NULL;
+}
+
+const char *kc_broker_show(const struct kc_broker *b, char out[KC_BROKER_SHOWN])
+{
+    bool is_v6 = strchr(b->host, ':') != NULL;
+    (void)snprintf(out, KC_BROKER_SHOWN, "%s%s%s:%d", is_v6 ? "[" : "", b->host,
+                   is_v6 ? "]" : "", b->port);
+    return out;
 }
 
 bool kc_brokers_next(const char **list, struct kc_broker *out)

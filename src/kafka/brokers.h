@@ -17,6 +17,10 @@ struct kc_broker {
     int port;
 };
 
+/* As people write it: "host:port" or "[::1]:port". */
+#define KC_BROKER_SHOWN (KC_HOST_SIZE + 9)
+const char *kc_broker_show(const struct kc_broker *b, char out[KC_BROKER_SHOWN]);
+
 /* The next address of a list that kc_brokers_read() made; *list moves on. False at its end. */
 bool kc_brokers_next(const char **list, struct kc_broker *out);
 

@@ -107,6 +107,26 @@ static void no_fault_of_the_settings_quotes_a_secret(void **state)
     }
 }
 
+/* Where secrets stand that should be elsewhere; the harness does not know this one, since it is
+ * in the process list already. */
+static void a_secret_in_a_wrong_place_is_not_quoted(void **state)
+{
+    (void)state;
+    const char *const *const commands[] = {
+        ARGS("verify", "--set", "brokers=user:hunter2@b:9092"),
+        ARGS("run", "produce", "--set", "topic=t", "--set", "brokers=user:hunter2@b"),
+        ARGS("verify", "--credentials", "{\"password\":\"hunter2\"}"),
+        ARGS("run", "produce", "--config", "{\"credentials\":{\"password\":\"hunter2\"}}"),
+    };
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct run run = run_component(commands[i], NULL, "", WAIT_MS);
+        assert_exit(&run, 78);
+        assert_null(strstr(run.out, "hunter2"));
+        assert_null(strstr(run.err, "hunter2"));
+        run_free(&run);
+    }
+}
+
 static void what_the_program_says_of_itself_has_none(void **state)
 {
     (void)state;
@@ -131,6 +151,7 @@ int main(void)
         secrets_test(the_harness_finds_a_secret_in_each_of_its_forms),
         secrets_test(a_process_that_is_killed_leaves_no_core),
         secrets_test(no_fault_of_the_settings_quotes_a_secret),
+        secrets_test(a_secret_in_a_wrong_place_is_not_quoted),
         secrets_test(what_the_program_says_of_itself_has_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,18 @@ static void what_is_not_used_and_what_goes_in_clear_are_warnings(void **state)
     run_free(&run);
 }
 
+/* "::1:9092" is an address too: what was understood is seen. */
+static void an_ipv6_address_is_shown_in_brackets(void **state)
+{
+    (void)state;
+    struct run run = run_with(
+        NULL, ARGS("verify", "--set", "brokers=::1 [::1]:2", "--set", "mechanism=none"));
+    assert_exit(&run, 69);
+    holds(run.out, "[::1]:9092: ");
+    holds(run.out, "[::1]:2: ");
+    run_free(&run);
+}
+
 /* --- stdout --- */
 
 /* The answer is what it is for: where nobody gets it, it has failed. */
@@ -358,6 +370,7 @@ int main(void)
         cli_test(what_cannot_be_read_is_the_only_fault_of_one_object),
         cli_test(a_wrong_command_line_is_a_usage_error),
         cli_test(what_is_not_used_and_what_goes_in_clear_are_warnings),
+        cli_test(an_ipv6_address_is_shown_in_brackets),
         cli_test(an_answer_that_cannot_be_written_is_exit_74),
         cli_test(a_broker_that_repeats_the_password_is_quoted_without_it),
         cli_test(a_token_server_that_repeats_the_secret_is_quoted_without_it),
