@@ -225,6 +225,12 @@ static void on_settled(void *arg, const uint64_t *tags, size_t count, bool is_ac
     pthread_mutex_unlock(&self->lock);
 }
 
+static void on_take_back(void *arg, const uint64_t *tags, size_t count)
+{
+    struct consume *self = arg;
+    kc_consumer_take_back(self->consumer, tags, count);
+}
+
 static bool on_commit(void *arg, struct kc_positions *positions, struct kc_error *err)
 {
     struct consume *self = arg;
@@ -442,7 +448,7 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
     self->count_max = (uint64_t)step->count_max;
     self->until_end = step->until_end;
     self->style = step->body_style;
-    self->ack = (struct kc_ack){ on_settled, self, is_awaited, on_commit };
+    self->ack = (struct kc_ack){ on_settled, self, is_awaited, on_commit, on_take_back };
     self->listener = (struct kc_consumer_listener){ on_trouble,  on_forget,   on_drain,
                                                     on_position, on_position, self };
     for (size_t i = 0; step->from && i < step->from->count; i++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* care.c - the partitions that need looking after: offsets that are gone, messages that were
- * refused, and a receiver that takes nothing. All on the owner's thread. */
+ * refused or taken back, and a receiver that takes nothing. All on the owner's thread. */
 #include "kafka/consumer_private.h"
 
 #include "base/clock.h"
@@ -60,6 +60,9 @@ void kc_skip_what_is_gone(struct kc_consumer *c)
             continue; /* asked again with the next take */
         }
         tell_gone(c, i, low, end);
+        pthread_mutex_lock(&c->lock);
+        kc_window_skip(&p->window, low);
+        pthread_mutex_unlock(&c->lock);
         p->is_gone = false;
         p->next = low;
         p->is_at_end = c->until_end && low >= p->end;
@@ -104,15 +107,33 @@ static void hold_refused(struct kc_consumer *c, size_t slot)
     kc_consumer_tell(c, &err, false);
 }
 
-static void read_refused_again(struct kc_consumer *c, size_t slot)
+static void go_back_to_refused(struct kc_consumer *c, struct kc_part *p)
 {
-    struct kc_part *p = &c->parts[slot];
     pthread_mutex_lock(&c->lock);
     const struct kc_handed *refused = kc_window_refused(&p->window);
     if (refused)
         p->next = refused->first;
     pthread_mutex_unlock(&c->lock);
+}
 
+void kc_rest(struct kc_consumer *c, size_t slot)
+{
+    struct kc_part *p = &c->parts[slot];
+    rd_kafka_topic_partition_list_t *list = kc_one_partition(c, slot, 0);
+    rd_kafka_pause_partitions(c->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    p->is_paused = p->is_resting = true;
+    go_back_to_refused(c, p);
+    c->listener->forget(c->listener->arg, (uint32_t)slot);
+    atomic_store(&c->has_refused, true);
+    kc_log(KC_DEBUG, "partition_rests", KC_S("topic", c->topic),
+           KC_I("partition", (int64_t)slot), KC_I("offset", p->next));
+}
+
+static void read_refused_again(struct kc_consumer *c, size_t slot)
+{
+    struct kc_part *p = &c->parts[slot];
+    go_back_to_refused(c, p);
     rd_kafka_topic_partition_list_t *list = kc_one_partition(c, slot, p->next);
     rd_kafka_error_t *failed = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
     if (failed) {
@@ -121,9 +142,17 @@ static void read_refused_again(struct kc_consumer *c, size_t slot)
         p->retry_at_ms = kc_now_ms() + REFUSED_FIRST_MS;
     } else {
         rd_kafka_resume_partitions(c->rk, list);
-        p->is_paused = false;
+        p->is_paused = p->is_resting = false;
+        p->is_at_end = false; /* it was, before it went back */
     }
     rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* needs lock */
+static bool may_go_on(const struct kc_consumer *c, const struct kc_part *p)
+{
+    return p->is_paused && !c->is_held && kc_now_ms() >= p->retry_at_ms &&
+           !(p->is_resting && kc_window_is_open(&p->window));
 }
 
 void kc_look_after_refused(struct kc_consumer *c)
@@ -136,11 +165,11 @@ void kc_look_after_refused(struct kc_consumer *c)
         if (!p->is_assigned)
             continue;
         pthread_mutex_lock(&c->lock);
-        bool is_refused = p->is_refused;
+        bool is_refused = p->is_refused, goes_on = !is_refused && may_go_on(c, p);
         pthread_mutex_unlock(&c->lock);
         if (is_refused)
             hold_refused(c, i);
-        if (p->is_paused && kc_now_ms() >= p->retry_at_ms)
+        if (goes_on)
             read_refused_again(c, i);
         is_any_left |= p->is_paused;
     }

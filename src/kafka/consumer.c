@@ -197,11 +197,12 @@ static uint64_t tag_of(const struct kc_consumer *c, uint32_t slot, uint32_t numb
     return (uint64_t)c->generation << 52 | (uint64_t)slot << 32 | number;
 }
 
-/* False for a record that is not to be handed out: not ours, or known already. */
+/* False for a record that is not to be handed out: not ours, known already, or one that came
+ * although its partition was paused, and will come again. */
 static bool take_in(struct kc_consumer *c, rd_kafka_message_t *m, struct kc_fetched *r)
 {
     struct kc_part *p = kc_part_at(c, m->partition);
-    if (!p)
+    if (!p || p->is_paused)
         return false;
     fill(r, m, c);
     r->native = m;
@@ -312,11 +313,21 @@ uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *fi
     return tag;
 }
 
+static uint32_t slot_of(uint64_t tag)
+{
+    return tag >> 32 & (KC_SLOT_MAX - 1);
+}
+
+/* NULL where it has gone since; needs lock. */
+static struct kc_part *part_of(struct kc_consumer *c, uint64_t tag)
+{
+    return tag >> 52 == c->generation ? kc_part_at(c, (int32_t)slot_of(tag)) : NULL;
+}
+
 static void settle_one(struct kc_consumer *c, uint64_t tag, bool is_accepted)
 {
-    uint32_t slot = tag >> 32 & (KC_SLOT_MAX - 1);
-    struct kc_part *p = kc_part_at(c, (int32_t)slot);
-    if (!p || tag >> 52 != c->generation)
+    struct kc_part *p = part_of(c, tag);
+    if (!p)
         return;
     uint32_t records = kc_window_settle(&p->window, (uint32_t)tag, is_accepted);
     if (records == 0)
@@ -344,11 +355,27 @@ void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t coun
     pthread_mutex_unlock(&c->lock);
 }
 
+void kc_consumer_take_back(struct kc_consumer *c, const uint64_t *tags, size_t count)
+{
+    uint32_t slot = count > 0 ? slot_of(tags[0]) : 0;
+    bool is_any = false;
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct kc_part *p = part_of(c, tags[i]);
+        uint32_t records = p ? kc_window_settle(&p->window, (uint32_t)tags[i], false) : 0;
+        c->counts.unanswered -= records > 0;
+        c->counts.records_open -= records;
+        is_any |= records > 0;
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (is_any)
+        kc_rest(c, slot);
+}
+
 bool kc_consumer_is_awaited(struct kc_consumer *c, uint64_t tag)
 {
     pthread_mutex_lock(&c->lock);
-    bool is_awaited =
-        tag >> 52 == c->generation && kc_part_at(c, (int32_t)(tag >> 32 & (KC_SLOT_MAX - 1)));
+    bool is_awaited = part_of(c, tag) != NULL;
     pthread_mutex_unlock(&c->lock);
     return is_awaited;
 }

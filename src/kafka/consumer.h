@@ -92,6 +92,11 @@ uint64_t kc_consumer_hand_out(struct kc_consumer *c, const struct kc_fetched *fi
 void kc_consumer_settle(struct kc_consumer *c, const uint64_t *tags, size_t count,
                         bool is_accepted);
 
+/* Takes back messages of one partition that were handed out and not settled, all behind some
+ * message: they come again, the same, once all before them is accepted. Until then their
+ * partition rests; the group is kept. */
+void kc_consumer_take_back(struct kc_consumer *c, const uint64_t *tags, size_t count);
+
 /* Commits now what is settled, waiting for the broker, and says where the partitions with
  * anything settled stand then; *positions is the caller's to free. */
 bool kc_consumer_commit(struct kc_consumer *c, struct kc_positions *positions,

@@ -22,7 +22,8 @@ struct kc_part {
     bool is_refused;  /* needs lock: a message was refused since the last look */
     bool is_gone;     /* its offset cannot be read any more */
     bool is_at_end;
-    bool is_paused;          /* by us, until retry_at_ms */
+    bool is_paused;          /* by us, until retry_at_ms … */
+    bool is_resting;         /* … and until nothing before what was taken back is open */
     struct kc_window window; /* needs lock */
     int64_t next;            /* offset to be read next; logical before the first record */
     int64_t end;             /* of what was there at the assignment; -1 when not asked for */
@@ -86,8 +87,13 @@ void kc_commit_if_due(struct kc_consumer *c);
  */
 void kc_skip_what_is_gone(struct kc_consumer *c);
 
-/* Pauses partitions of refused messages, and reads those again when their time has come. */
+/* Pauses partitions of refused messages, and reads those, and what was taken back, again when
+ * their time has come. */
 void kc_look_after_refused(struct kc_consumer *c);
+
+/* Nothing comes of a partition until it has no open message; then it is read again from the
+ * first that was taken back. */
+void kc_rest(struct kc_consumer *c, size_t slot);
 
 /* Nothing is taken for a while: fetching stops, polling goes on, the membership stays. */
 void kc_hold(struct kc_consumer *c);

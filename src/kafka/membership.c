@@ -205,7 +205,7 @@ static void assign(struct kc_consumer *c, rd_kafka_topic_partition_list_t *parti
            KC_I("count", partitions->cnt));
 }
 
-static void revoke(struct kc_consumer *c, const rd_kafka_topic_partition_list_t *partitions)
+static void revoke(struct kc_consumer *c, rd_kafka_topic_partition_list_t *partitions)
 {
     bool is_lost = rd_kafka_assignment_lost(c->rk);
     if (!is_lost && !c->is_closing) {
@@ -214,6 +214,8 @@ static void revoke(struct kc_consumer *c, const rd_kafka_topic_partition_list_t 
     }
     for (int i = 0; i < partitions->cnt; i++)
         end_part(c, partitions->elems[i].partition);
+    /* Those that we paused would come back paused. */
+    rd_kafka_resume_partitions(c->rk, partitions);
     rd_kafka_assign(c->rk, NULL);
     kc_log(is_lost ? KC_WARN : KC_INFO, is_lost ? "partitions_lost" : "partitions_revoked",
            KC_S("topic", c->topic), KC_I("count", partitions->cnt));

@@ -44,14 +44,19 @@ uint32_t kc_window_push(struct kc_window *w, int64_t first, int64_t last, uint32
     return w->next++;
 }
 
+static void move_on(struct kc_window *w)
+{
+    while (w->front != w->next && at(w, w->front)->fate == KC_FATE_ACCEPTED)
+        w->position = at(w, w->front++)->last + 1;
+}
+
 uint32_t kc_window_settle(struct kc_window *w, uint32_t number, bool is_accepted)
 {
     if (number - w->front >= w->next - w->front || at(w, number)->fate != KC_FATE_OPEN)
         return 0;
     uint32_t records = at(w, number)->records;
     at(w, number)->fate = is_accepted ? KC_FATE_ACCEPTED : KC_FATE_REFUSED;
-    while (w->front != w->next && at(w, w->front)->fate == KC_FATE_ACCEPTED)
-        w->position = at(w, w->front++)->last + 1;
+    move_on(w);
     return records;
 }
 
@@ -62,6 +67,15 @@ const struct kc_handed *kc_window_refused(const struct kc_window *w)
             return at(w, n);
     }
     return NULL;
+}
+
+bool kc_window_is_open(const struct kc_window *w)
+{
+    for (uint32_t n = w->front; n != w->next; n++) {
+        if (at(w, n)->fate == KC_FATE_OPEN)
+            return true;
+    }
+    return false;
 }
 
 enum kc_seen kc_window_look(const struct kc_window *w, int64_t offset, uint32_t *number,
@@ -80,6 +94,18 @@ enum kc_seen kc_window_look(const struct kc_window *w, int64_t offset, uint32_t 
         }
     }
     return KC_KNOWN;
+}
+
+void kc_window_skip(struct kc_window *w, int64_t low)
+{
+    for (uint32_t n = w->front; n != w->next; n++) {
+        struct kc_handed *h = at(w, n);
+        if (h->fate == KC_FATE_REFUSED && h->last < low)
+            h->fate = KC_FATE_ACCEPTED;
+        else if (h->fate == KC_FATE_REFUSED && h->first < low)
+            h->first = low;
+    }
+    move_on(w);
 }
 
 void kc_window_again(struct kc_window *w, uint32_t number)

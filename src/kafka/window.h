@@ -44,6 +44,9 @@ uint32_t kc_window_settle(struct kc_window *w, uint32_t number, bool is_accepted
 /* The oldest refused message, or NULL. */
 const struct kc_handed *kc_window_refused(const struct kc_window *w);
 
+/* Whether an answer is due to any message. */
+bool kc_window_is_open(const struct kc_window *w);
+
 /* What to do with a record that was fetched (again). */
 enum kc_seen {
     KC_NEW,   /* never handed out */
@@ -52,6 +55,9 @@ enum kc_seen {
 };
 enum kc_seen kc_window_look(const struct kc_window *w, int64_t offset, uint32_t *number,
                             int64_t *last);
+
+/* What lies below `low` does not exist any more: refused messages count as settled so far. */
+void kc_window_skip(struct kc_window *w, int64_t low);
 
 /* A refused message is handed out again. */
 void kc_window_again(struct kc_window *w, uint32_t number);

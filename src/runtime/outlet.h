@@ -29,6 +29,12 @@ struct kc_ack {
      * caller's to free) where the partitions stand then. Only from inside the outlet's
      * has_room(). NULL: the trigger has nothing to commit. */
     bool (*commit)(void *arg, struct kc_positions *positions, struct kc_error *err);
+
+    /* Takes back what cannot go on for now: messages of one partition, all that it was handed
+     * out after some message. They come again, the same, when that one and all before it are
+     * answered; until then nothing comes of their partition. Only from inside the outlet's
+     * has_room(). NULL: the trigger takes nothing back. */
+    void (*take_back)(void *arg, const uint64_t *tags, size_t count);
 };
 
 /* The records that a trigger's message holds: a run of offsets of one partition. */

@@ -243,6 +243,12 @@ static void an_answer_after_the_end_is_ignored(void **state)
     assert_int_equal(committed(m, 0), 1);
 }
 
+static void write_one(struct mock *m, int partition)
+{
+    struct witness_record record = witness_text(NULL, "one", partition);
+    witness_write(m->witness, TOPIC, &record);
+}
+
 static void a_refused_message_comes_again_and_only_its_partition_waits(void **state)
 {
     (void)state;
@@ -292,6 +298,49 @@ static void a_refused_message_comes_again_and_only_its_partition_waits(void **st
     assert_int_equal(times[3], 1);
     assert_int_equal(committed(m, 0), 4);
     assert_int_equal(committed(m, 1), 1);
+}
+
+static void what_is_taken_back_comes_again_behind_what_was_kept(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 2);
+    for (int i = 0; i < 6; i++)
+        write_one(m, 0);
+    struct mock_step *s = mock_consume(m, FOREVER, EARLIEST);
+    assert_true(mock_hands_out(s, 6, MOCK_WAIT_MS));
+    mock_give_back(s, 2, 4);
+    write_one(m, 0);
+    write_one(m, 1);
+    assert_place(mock_handed(s, 6), 1, 0); /* the other partition goes on */
+    mock_accept(s, 1);
+    assert_false(mock_hands_out(s, 8, 500)); /* the one before it is open */
+    mock_accept(s, 0);
+    for (size_t i = 7; i < 12; i++)
+        assert_place(mock_handed(s, i), 0, (int64_t)i - 5);
+    assert_false(mock_hands_out(s, 13, 300));
+    assert_int_equal(mock_error_count(s), 0);
+    mock_accept_all(s);
+    mock_stop(s, 5000);
+    mock_wait_end(s, MOCK_WAIT_MS);
+    assert_int_equal(committed(m, 0), 7);
+    assert_int_equal(committed(m, 1), 1);
+}
+
+static void a_run_does_not_end_before_what_was_taken_back_came_again(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 1);
+    for (int i = 0; i < 4; i++)
+        write_one(m, 0);
+    struct mock_step *s = mock_consume(m, (struct mock_ends){ .until_end = true }, EARLIEST);
+    assert_true(mock_hands_out(s, 4, MOCK_WAIT_MS));
+    mock_give_back(s, 1, 3);
+    mock_accept(s, 0);
+    for (size_t i = 4; i < 7; i++)
+        assert_place(mock_handed(s, i), 0, (int64_t)i - 3);
+    mock_accept_all(s);
+    mock_wait_end(s, MOCK_WAIT_MS);
+    assert_int_equal(committed(m, 0), 4);
 }
 
 /* --- What it survives --- */
@@ -499,6 +548,8 @@ int main(void)
         TEST(what_was_accepted_without_a_gap_is_committed),
         TEST(an_answer_after_the_end_is_ignored),
         TEST(a_refused_message_comes_again_and_only_its_partition_waits),
+        TEST(what_is_taken_back_comes_again_behind_what_was_kept),
+        TEST(a_run_does_not_end_before_what_was_taken_back_came_again),
         TEST(without_room_it_takes_nothing_and_stays_in_the_group),
         TEST(fetch_errors_are_survived),
         TEST(a_broker_that_comes_back_is_read_on),

@@ -26,6 +26,8 @@ struct mock_answer {
     struct mock_answer *next;
 };
 
+#define MOCK_BACK_MAX 16
+
 struct given {
     struct mock_handed seen;
     const struct kc_ack *ack;
@@ -46,8 +48,9 @@ struct mock_step {
 
     pthread_mutex_t lock;
     pthread_cond_t said;
-    bool has_room;    /* needs lock, as all below */
-    bool was_refused; /* since it has none */
+    bool has_room;                 /* needs lock, as all below */
+    bool was_refused;              /* since it has none */
+    size_t back_first, back_count; /* to be given back */
     struct given *given;
     size_t given_count, given_room;
     size_t unanswered, peak;
@@ -212,9 +215,32 @@ static void on_end(struct kc_outlet *o)
     pthread_mutex_unlock(&a->step->lock);
 }
 
+static void give_back(struct mock_step *s)
+{
+    uint64_t tags[MOCK_BACK_MAX];
+    pthread_mutex_lock(&s->lock);
+    const size_t count = s->back_count;
+    const struct kc_ack *ack = count > 0 ? s->given[s->back_first].ack : NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct given *g = &s->given[s->back_first + i];
+        tags[i] = g->tag;
+        s->unanswered -= !g->is_answered;
+        g->is_answered = true;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (!ack)
+        return;
+    ack->take_back(ack->arg, tags, count);
+    pthread_mutex_lock(&s->lock);
+    s->back_count = 0;
+    pthread_cond_broadcast(&s->said);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static bool has_room(struct kc_outlet *o, int wait_ms)
 {
     struct mock_step *s = answer_of(o)->step;
+    give_back(s);
     pthread_mutex_lock(&s->lock);
     if (!s->has_room && wait_ms > 0)
         kc_cond_wait(&s->said, &s->lock, wait_ms);
@@ -495,6 +521,20 @@ void mock_accept(struct mock_step *s, size_t i)
 void mock_refuse(struct mock_step *s, size_t i)
 {
     answer(s, i, false);
+}
+
+void mock_give_back(struct mock_step *s, size_t i, size_t count)
+{
+    int64_t deadline = now_ms() + MOCK_WAIT_MS;
+    bool in_time = true;
+    assert_true(count <= MOCK_BACK_MAX && i + count <= mock_handed_count(s));
+    pthread_mutex_lock(&s->lock);
+    s->back_first = i;
+    s->back_count = count;
+    while (s->back_count > 0 && in_time)
+        in_time = wait_said(s, deadline);
+    pthread_mutex_unlock(&s->lock);
+    assert_true(in_time);
 }
 
 void mock_accept_all(struct mock_step *s)

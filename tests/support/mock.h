@@ -118,6 +118,9 @@ void mock_accept(struct mock_step *s, size_t i); /* number i, counted from 0 */
 void mock_refuse(struct mock_step *s, size_t i);
 void mock_accept_all(struct mock_step *s); /* that are not answered yet */
 
+/* Gives back those from i on, waiting until that is done; all are of one partition. */
+void mock_give_back(struct mock_step *s, size_t i, size_t count);
+
 /* Accepts everything until `count` messages have been handed out and accepted. */
 void mock_accept_until(struct mock_step *s, size_t count);
 

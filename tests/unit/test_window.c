@@ -263,10 +263,45 @@ static void offsets_beyond_what_a_double_can_hold_are_exact(void **state)
 
 #define window_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void a_message_without_an_answer_is_open(void **state)
+{
+    struct kc_window *w = *state;
+    assert_false(kc_window_is_open(w));
+    uint32_t n = push(w, 100, 3);
+    assert_true(kc_window_is_open(w));
+    refuse(w, n + 1);
+    refuse(w, n + 2);
+    assert_true(kc_window_is_open(w));
+    accept(w, n);
+    assert_false(kc_window_is_open(w));
+    kc_window_again(w, n + 2);
+    assert_true(kc_window_is_open(w));
+}
+
+static void what_does_not_exist_any_more_holds_nothing_back(void **state)
+{
+    struct kc_window *w = *state;
+    uint32_t open = kc_window_push(w, 0, 9, 10), n = kc_window_push(w, 10, 19, 10);
+    kc_window_push(w, 20, 29, 10);
+    assert_int_equal(kc_window_settle(w, n, false), 10);
+    assert_int_equal(kc_window_settle(w, n + 1, false), 10);
+    kc_window_skip(w, 25);
+    assert_unmoved(w, 0); /* an open one may be answered still */
+    assert_int_equal(kc_window_settle(w, open, true), 10);
+    assert_int_equal(w->position, 20);
+    assert_int_equal(kc_window_refused(w)->first, 25); /* what is left of it */
+    assert_int_equal(kc_window_refused(w)->last, 29);
+    kc_window_skip(w, 30);
+    assert_int_equal(w->position, 30);
+    assert_null(kc_window_refused(w));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         window_test(before_anything_was_handed_out_there_is_no_position),
+        window_test(a_message_without_an_answer_is_open),
+        window_test(what_does_not_exist_any_more_holds_nothing_back),
         window_test(what_was_handed_out_and_not_answered_moves_nothing),
         window_test(only_the_accepted_messages_at_the_front_move_the_position),
         window_test(in_every_order_of_answers_the_position_is_the_settled_front),

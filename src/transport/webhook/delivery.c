@@ -23,9 +23,21 @@ struct message *kc_lane_shift(struct lane *lane)
     if (!lane->first)
         lane->last = NULL;
     m->next = NULL;
+    lane->tried_ms = 0;
     lane->delivery->waiting_bytes -= m->len;
     lane->delivery->status.waiting--;
     return m;
+}
+
+void kc_lane_drop_unawaited(struct lane *lane)
+{
+    while (lane->first && lane->first->ack->is_awaited &&
+           !lane->first->ack->is_awaited(lane->first->ack->arg, lane->first->tag)) {
+        free(kc_lane_shift(lane));
+        lane->failures = 0;
+        lane->due_ms = 0;
+        pthread_cond_broadcast(&lane->delivery->changed);
+    }
 }
 
 static struct lane *lane_of(struct kc_delivery *d, int32_t partition)
@@ -151,9 +163,79 @@ static void on_end(struct kc_outlet *o)
     (void)o; /* whoever runs the trigger sees it */
 }
 
+static bool is_stuck(const struct lane *lane)
+{
+    return lane && lane->first && lane->tried_ms > 0 &&
+           kc_now_ms() - lane->tried_ms >= KC_PUSH_STUCK_MS;
+}
+
+/* needs lock */
+static struct message *cut_behind_first(struct lane *lane)
+{
+    struct message *rest = lane->first->next;
+    lane->first->next = NULL;
+    lane->last = lane->first;
+    for (const struct message *m = rest; m; m = m->next) {
+        lane->delivery->waiting_bytes -= m->len;
+        lane->delivery->status.waiting--;
+    }
+    return rest;
+}
+
+/* What waits behind a message that is not accepted for long would fill the queues that all
+ * partitions share. needs lock; NULL: nothing is to be given back. */
+static struct message *cut_stuck(struct lane *lane)
+{
+    const struct kc_ack *ack = lane && lane->first ? lane->first->ack : NULL;
+    if (!is_stuck(lane) || !ack->take_back)
+        return NULL;
+    if (!lane->is_on_wire)
+        kc_lane_drop_unawaited(lane);
+    if (!is_stuck(lane)) {
+        kc_pusher_wake(lane->delivery->pusher); /* another message is the first now */
+        return NULL;
+    }
+    if (!lane->first->next)
+        return NULL;
+    /* Behind one on the wire that nobody waits for any more, all would come again at once. */
+    if (ack->is_awaited && !ack->is_awaited(ack->arg, lane->first->tag))
+        return NULL;
+    return cut_behind_first(lane);
+}
+
+static void give_back(struct message *first)
+{
+    size_t count = 0, i = 0;
+    for (const struct message *m = first; m; m = m->next)
+        count++;
+    uint64_t *tags = kc_new0_array(uint64_t, count);
+    for (const struct message *m = first; m; m = m->next)
+        tags[i++] = m->tag;
+    first->ack->take_back(first->ack->arg, tags, count);
+    free(tags);
+    kc_messages_free(first);
+}
+
+static void give_back_stuck(struct kc_delivery *d)
+{
+    pthread_mutex_lock(&d->lock);
+    for (size_t i = 0; i < d->lane_count; i++) {
+        if (d->is_stopping || d->status.is_paused)
+            break;
+        struct message *rest = cut_stuck(d->lanes[i]);
+        if (!rest)
+            continue;
+        pthread_mutex_unlock(&d->lock); /* the lanes are this thread's to add and free */
+        give_back(rest);
+        pthread_mutex_lock(&d->lock);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
 static bool has_room(struct kc_outlet *o, int wait_ms)
 {
     struct kc_delivery *d = delivery_of(o);
+    give_back_stuck(d);
     pthread_mutex_lock(&d->lock);
     if (wait_ms > 0 && !has_space(d))
         kc_cond_wait(&d->changed, &d->lock, wait_ms);
@@ -193,6 +275,7 @@ void kc_delivery_resume(struct kc_delivery *d)
         if (d->lanes[i]) {
             d->lanes[i]->failures = 0;
             d->lanes[i]->due_ms = 0;
+            d->lanes[i]->tried_ms = 0;
         }
     }
     pthread_cond_broadcast(&d->changed);

@@ -11,6 +11,9 @@
  *   any other                  the delivery pauses, with a reason, until it is resumed
  * An attempt has the bytes and the idempotency key of the one before. While messages wait there
  * is no room for more after a while, and the trigger keeps its place in the group.
+ * A partition whose message is not accepted for KC_PUSH_STUCK_MS keeps that one only: what
+ * waits behind it is given back, and comes again, the same, when it is accepted. So the room
+ * that partitions share is left to the others.
  *
  * Threads    the trigger's    hands over messages
  *            pusher           sends, sends again, refuses what is left at a stop
@@ -27,6 +30,7 @@
 #define KC_PUSH_ON_WIRE_MAX        16 /* requests of one delivery at once */
 #define KC_PUSH_FIRST_MS           500
 #define KC_PUSH_MAX_MS             60000
+#define KC_PUSH_STUCK_MS           2000 /* not accepted for so long: its partition rests */
 #define KC_PUSH_RETRY_AFTER_MAX_MS (60 * 60 * 1000)
 
 struct kc_pusher;   /* what deliveries share: the HTTP client, and a thread; opaque */

@@ -27,6 +27,7 @@ struct lane {
     bool is_on_wire;
     unsigned failures; /* in a row, of the first message */
     int64_t due_ms;
+    int64_t tried_ms; /* when the first message was first sent; 0: not yet */
 };
 
 struct kc_delivery {
@@ -67,6 +68,9 @@ void kc_pusher_remove(struct kc_pusher *p,
 
 /* Takes the first message of a lane; needs the delivery's lock, as what follows. */
 struct message *kc_lane_shift(struct lane *lane);
+
+/* What belongs to partitions that went is not ours to deliver any more. */
+void kc_lane_drop_unawaited(struct lane *lane);
 
 /* All messages that wait and are not on the wire. */
 struct message *kc_delivery_take_waiting(struct kc_delivery *d);

@@ -155,23 +155,13 @@ static void send_first(struct lane *lane)
     struct kc_http_answer answer = { .retry_after_ms = -1 };
     lane->is_on_wire = true;
     d->on_wire++;
+    if (lane->tried_ms == 0)
+        lane->tried_ms = kc_now_ms();
     if (try_send(lane, &answer.error))
         return;
     lane->is_on_wire = false;
     d->on_wire--;
     (void)take_answer(lane, &answer, &d->must_tell);
-}
-
-/* What belongs to partitions that went is not ours to deliver any more. */
-static void drop_unawaited(struct lane *lane)
-{
-    while (lane->first && lane->first->ack->is_awaited &&
-           !lane->first->ack->is_awaited(lane->first->ack->arg, lane->first->tag)) {
-        free(kc_lane_shift(lane));
-        lane->failures = 0;
-        lane->due_ms = 0;
-        pthread_cond_broadcast(&lane->delivery->changed);
-    }
 }
 
 /* Sends what may be sent; *due_ms comes down to when the next one may. */
@@ -186,7 +176,7 @@ static void send_due(struct kc_delivery *d, int64_t *due_ms)
             continue;
         int64_t at = lane->due_ms > d->hold_until_ms ? lane->due_ms : d->hold_until_ms;
         if (at <= now) {
-            drop_unawaited(lane);
+            kc_lane_drop_unawaited(lane);
             if (lane->first && !d->status.is_paused)
                 send_first(lane);
             at = lane->due_ms; /* where it could not even be sent */
