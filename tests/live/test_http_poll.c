@@ -179,6 +179,48 @@ static void lost_records_are_told_beside_those_that_are_left(void **state)
     free(cursor);
 }
 
+/* Reads from the cursor until `count` records came; the first answer tells of what is gone. */
+static void read_anew(struct serve *s, const char *topic, const char *from, int64_t count)
+{
+    struct tally tally;
+    tally_init(&tally, count);
+    char *cursor = strdup(from);
+    int64_t deadline = now_ms() + WAIT_MS;
+    size_t told = 0;
+    while (tally.different < count || told == 0) {
+        struct http_answer *a = poll_(s, topic, cursor, "'maxWaitMs': 1000");
+        assert_http(a, 200);
+        json_t *errors = event_at(a->json, "errors");
+        told += json_array_size(errors);
+        count_in(&tally, a);
+        free(cursor);
+        cursor = cursor_of(a);
+        http_answer_free(a);
+        assert_true(now_ms() < deadline);
+    }
+    assert_int_equal(told, 1);
+    assert_int_equal(tally.again, 0);
+    tally_deinit(&tally);
+    free(cursor);
+}
+
+static void a_topic_made_anew_is_told_where_the_cursor_lies_beyond_its_end(void **state)
+{
+    (void)state;
+    struct serve *warm = serve_kafka(NULL), *cold = serve_kafka(NULL);
+    for (int left = 5; left >= 0; left -= 5) {
+        const char *topic = numbers(1, 20);
+        char *cursor = cursor_of(poll_(warm, topic, NULL, NULL));
+        witness_delete_topic(witness, topic);
+        witness_create_topic(witness, topic, 1, NULL);
+        if (left)
+            witness_write_numbers(witness, topic, 1, 0, left);
+        read_anew(warm, topic, cursor, left);
+        read_anew(cold, topic, cursor, left);
+        free(cursor);
+    }
+}
+
 static void a_broker_that_is_down_is_a_503_with_the_cause(void **state)
 {
     (void)state;
@@ -365,6 +407,7 @@ int main(void)
         live_test(two_servers_answer_one_chain_alternately),
         live_test(what_is_wrong_is_named),
         live_test(lost_records_are_told_beside_those_that_are_left),
+        live_test(a_topic_made_anew_is_told_where_the_cursor_lies_beyond_its_end),
         live_test(a_broker_that_is_down_is_a_503_with_the_cause),
         live_test(a_committed_cursor_is_where_the_group_goes_on),
         live_test(a_group_that_has_members_takes_commits_from_them_alone),
