@@ -3,6 +3,8 @@
 
 #include "kafka/client.h"
 #include "kafka/pem.h"
+#include "support/fail.h"
+#include "support/process.h"
 #include "unit/unit.h"
 
 static bool try_read(struct kc_credentials *c, const char *text, struct kc_error *err)
@@ -494,6 +496,42 @@ static void what_is_given_and_not_used_is_noted(void **state)
     }
 }
 
+/* What docs/credentials.md says of Confluent Cloud, with the lines that may stay. */
+static void the_recipe_of_the_docs_is_taken(void **state)
+{
+    (void)state;
+    char path[512];
+    struct kc_error err = { 0 };
+    struct kc_faults faults;
+    struct kc_credentials c = { 0 };
+    snprintf(path, sizeof(path), "%s/docs/credentials.md", need_env("KC_TEST_ROOT"));
+    FILE *f = fopen(path, "re");
+    if (!f)
+        fail_test("%s cannot be read", path);
+    char *page = kc_alloc0(65536, 1);
+    assert_true(fread(page, 1, 65535, f) > 0);
+    (void)fclose(f);
+    char *begin = strstr(page, "### Confluent Cloud");
+    if (!begin)
+        fail_test("%s has no recipe", path);
+    begin = strstr(begin, "```json\n") + strlen("```json\n");
+    struct kc_text block = { begin, (size_t)(strstr(begin, "```") - begin) };
+    struct kc_doc *doc = kc_doc_parse(block, &err);
+    assert_non_null(doc);
+    kc_doc_put(doc, "properties",
+               "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n"
+               "ssl.endpoint.identification.algorithm=https\n"
+               "client.dns.lookup=use_all_dns_ips\nacks=all\n");
+    kc_faults_init(&faults);
+    assert_true(kc_credentials_read(&c, doc, KC_UNKNOWN_IS_ERROR, &faults));
+    assert_int_equal(c.mechanism, KC_PLAIN);
+    assert_int_equal(c.security, KC_SASL_SSL);
+    kc_faults_deinit(&faults);
+    kc_credentials_free(&c);
+    kc_doc_free(doc);
+    free(page);
+}
+
 static void what_kinit_could_misunderstand_is_refused(void **state)
 {
     (void)state;
@@ -559,6 +597,7 @@ int main(void)
         cmocka_unit_test(a_certificate_in_a_field_is_mended),
         cmocka_unit_test(what_belongs_to_another_mechanism_is_refused),
         cmocka_unit_test(extensions_are_such_as_librdkafka_takes),
+        cmocka_unit_test(the_recipe_of_the_docs_is_taken),
         cmocka_unit_test(what_is_given_and_not_used_is_noted),
         cmocka_unit_test(what_is_no_certificate_is_refused),
         cmocka_unit_test(credentials_become_librdkafkas_properties),
