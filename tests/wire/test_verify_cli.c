@@ -112,6 +112,20 @@ static void what_is_not_used_and_what_goes_in_clear_are_warnings(void **state)
     run_free(&run);
 }
 
+static void a_token_url_in_clear_is_logged_once(void **state)
+{
+    (void)state;
+    struct run run =
+        run_with(ARGS(CREDENTIALS "{\"brokers\":\"127.0.0.1:1\",\"mechanism\":\"oauthbearer\","
+                                  "\"username\":\"u\",\"password\":\"p\","
+                                  "\"tokenUrl\":\"http://kc-test.invalid/t\"}"),
+                 ARGS("run", "produce", "--set", "topic=t", "--set", "timeoutMs=1000"));
+    const char *first = strstr(run.err, "token_url_in_clear");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "token_url_in_clear"));
+    run_free(&run);
+}
+
 /* "::1:9092" is an address too: what was understood is seen. */
 static void an_ipv6_address_is_shown_in_brackets(void **state)
 {
@@ -303,6 +317,11 @@ static void is_refused(const char *setting, const char *code, const char *words)
     holds(run.err, words);
     holds(run.out, words);
     run_free(&run);
+    run = run_with(ARGS(setting), ARGS("run", "consume", "--set", "topic=t", "--set",
+                                       "groupId=g", "--log-level", "trace"));
+    assert_exit(&run, 77);
+    holds(run.err, words);
+    run_free(&run);
     run = run_with(ARGS(setting), ARGS("models", "topics", "--log-level", "trace"));
     assert_exit(&run, 77);
     holds(run.err, words);
@@ -370,6 +389,7 @@ int main(void)
         cli_test(what_cannot_be_read_is_the_only_fault_of_one_object),
         cli_test(a_wrong_command_line_is_a_usage_error),
         cli_test(what_is_not_used_and_what_goes_in_clear_are_warnings),
+        cli_test(a_token_url_in_clear_is_logged_once),
         cli_test(an_ipv6_address_is_shown_in_brackets),
         cli_test(an_answer_that_cannot_be_written_is_exit_74),
         cli_test(a_broker_that_repeats_the_password_is_quoted_without_it),
