@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "component/produce_input.h"
 
+#include "base/pointer.h"
+#include "component/produce_reading.h"
 #include "component/topic.h"
 
 #include <inttypes.h>
@@ -52,70 +54,32 @@ const struct kc_member kc_produce_in[] = {
     { 0 },
 };
 
-/* Where we are, for JSON pointers that are made only when something is wrong. */
-struct place {
-    const char *message; /* the message's */
-    const char *body;    /* "" or "/body" */
-    int64_t index;       /* of the record; -1: the body is the record */
-};
-
-struct reading {
-    const struct kc_input_rules *rules;
-    struct kc_arena *arena;
-    struct kc_faults *faults;
-    struct place at;
-    const char *const *beside; /* the message's; NULL where the body is an object of its own */
-};
-
-#define POINTER_SIZE 512
-#define PART_SIZE    224
-
-static const char *pointer_to(const struct reading *in, const char *rest,
-                              char out[POINTER_SIZE])
+const char *kc_reading_pointer(const struct kc_reading *in, const char *rest,
+                               char out[KC_POINTER_MAX])
 {
     if (in->at.index < 0)
-        snprintf(out, POINTER_SIZE, "%s%s%s", in->at.message, in->at.body, rest);
+        snprintf(out, KC_POINTER_MAX, "%s%s%s", in->at.message, in->at.body, rest);
     else
-        snprintf(out, POINTER_SIZE, "%s%s/messages/%" PRId64 "%s", in->at.message, in->at.body,
-                 in->at.index, rest);
+        snprintf(out, KC_POINTER_MAX, "%s%s/messages/%" PRId64 "%s", in->at.message,
+                 in->at.body, in->at.index, rest);
     return out;
 }
 
-#define FAULT(in, rest, ...)                                                                   \
-    kc_faults_add((in)->faults, pointer_to((in), (rest), (char[POINTER_SIZE]){ 0 }),           \
-                  __VA_ARGS__)
-
-/* A member's name as part of a pointer: "/" and "~" are escaped, and what is long is cut. */
-static const char *pointer_part(struct kc_text name, char out[PART_SIZE])
-{
-    size_t n = 0;
-    out[n++] = '/';
-    for (size_t i = 0; i < name.len && n < PART_SIZE - 3; i++) {
-        if (name.p[i] == '/' || name.p[i] == '~') {
-            out[n++] = '~';
-            out[n++] = name.p[i] == '/' ? '1' : '0';
-        } else {
-            out[n++] = name.p[i];
-        }
-    }
-    out[n] = '\0';
-    return out;
-}
-
-static void fault_unknown(const struct reading *in, struct kc_text name,
+static void fault_unknown(const struct kc_reading *in, struct kc_text name,
                           const char *const *known, const char *else_say)
 {
-    char part[PART_SIZE];
+    char part[KC_PART_MAX];
     const char *nearest = kc_text_nearest(name, known);
     if (nearest)
-        FAULT(in, pointer_part(name, part), "unknown; did you mean '%s'?", nearest);
+        KC_FAULT(in, kc_pointer_part(name, part, sizeof(part)), "unknown; did you mean '%s'?",
+                 nearest);
     else
-        FAULT(in, pointer_part(name, part), "unknown; %s", else_say);
+        KC_FAULT(in, kc_pointer_part(name, part, sizeof(part)), "unknown; %s", else_say);
 }
 
 /* --- a record's members --- */
 
-static bool is_base64(const struct reading *in, const struct kc_value *encoding,
+static bool is_base64(const struct kc_reading *in, const struct kc_value *encoding,
                       const char *pointer)
 {
     if (!encoding || kc_text_is(kc_value_text(encoding), "utf8"))
@@ -123,20 +87,20 @@ static bool is_base64(const struct reading *in, const struct kc_value *encoding,
     if (kc_text_is(kc_value_text(encoding), "base64"))
         return true;
     if (kc_value_type(encoding) != KC_IS_NULL)
-        FAULT(in, pointer, "must be utf8 or base64");
+        KC_FAULT(in, pointer, "must be utf8 or base64");
     return false;
 }
 
-static struct kc_text decode(const struct reading *in, const struct kc_value *v,
+static struct kc_text decode(const struct kc_reading *in, const struct kc_value *v,
                              const char *pointer)
 {
     struct kc_text bytes = KC_NO_TEXT;
     if (!kc_value_decode(v, &bytes))
-        FAULT(in, pointer, "must be base64 text, as its encoding says");
+        KC_FAULT(in, pointer, "must be base64 text, as its encoding says");
     return bytes;
 }
 
-static struct kc_text as_json(const struct reading *in, const struct kc_value *v)
+static struct kc_text as_json(const struct kc_reading *in, const struct kc_value *v)
 {
     struct kc_buf buf;
     kc_buf_init(&buf, KC_BUF_UNBOUNDED);
@@ -148,7 +112,7 @@ static struct kc_text as_json(const struct reading *in, const struct kc_value *v
     return text;
 }
 
-static void read_key(const struct reading *in, const struct kc_value *v,
+static void read_key(const struct kc_reading *in, const struct kc_value *v,
                      const struct kc_value *encoding, struct kc_record *r)
 {
     struct kc_text key = KC_NO_TEXT;
@@ -156,21 +120,21 @@ static void read_key(const struct reading *in, const struct kc_value *v,
     if (!v || kc_value_type(v) == KC_IS_NULL)
         return;
     if (kc_value_type(v) == KC_IS_ARRAY || kc_value_type(v) == KC_IS_OBJECT)
-        FAULT(in, "/key", "must be text (or a number or boolean), this is %s",
-              kc_value_type_name(v));
+        KC_FAULT(in, "/key", "must be text (or a number or boolean), this is %s",
+                 kc_value_type_name(v));
     else
         key = encoded ? decode(in, v, "/key") : kc_value_text(v);
     r->key = key.p;
     r->key_len = (uint32_t)key.len;
 }
 
-static void read_value(const struct reading *in, const struct kc_value *v,
+static void read_value(const struct kc_reading *in, const struct kc_value *v,
                        const struct kc_value *encoding, struct kc_record *r)
 {
     struct kc_text value = KC_NO_TEXT;
     bool encoded = is_base64(in, encoding, "/valueEncoding");
     if (!v) {
-        FAULT(in, "/value", "required; null writes a tombstone");
+        KC_FAULT(in, "/value", "required; null writes a tombstone");
         return;
     }
     if (kc_value_type(v) == KC_IS_NULL)
@@ -185,7 +149,7 @@ static void read_value(const struct reading *in, const struct kc_value *v,
     r->value_len = (uint32_t)value.len;
 }
 
-static void read_numbers(const struct reading *in, const struct kc_value *partition,
+static void read_numbers(const struct kc_reading *in, const struct kc_value *partition,
                          const struct kc_value *timestamp, struct kc_record *r)
 {
     int64_t n;
@@ -193,169 +157,35 @@ static void read_numbers(const struct reading *in, const struct kc_value *partit
         if (kc_value_int(partition, true, 0, INT32_MAX, &n))
             r->partition = (int32_t)n;
         else
-            FAULT(in, "/partition", "must be a whole number from 0 to %d", INT32_MAX);
+            KC_FAULT(in, "/partition", "must be a whole number from 0 to %d", INT32_MAX);
     }
     if (timestamp && kc_value_type(timestamp) != KC_IS_NULL) {
         if (kc_value_int(timestamp, false, 0, INT64_MAX, &n))
             r->timestamp = n;
         else
-            FAULT(in, "/timestamp", "must be milliseconds since 1970, a whole number from 0");
+            KC_FAULT(in, "/timestamp",
+                     "must be milliseconds since 1970, a whole number from 0");
     }
 }
 
-static void read_topic(const struct reading *in, const struct kc_value *v, bool was_consumed,
+static void read_topic(const struct kc_reading *in, const struct kc_value *v, bool was_consumed,
                        struct kc_record *r)
 {
     const struct kc_input_rules *rules = in->rules;
     if (was_consumed || !v || kc_value_type(v) == KC_IS_NULL) {
         if (!rules->topic)
-            FAULT(in, "/topic", "required, since the step names no topic");
+            KC_FAULT(in, "/topic", "required, since the step names no topic");
         return;
     }
     struct kc_text name = kc_value_text(v);
     if (kc_value_type(v) != KC_IS_STRING || !kc_topic_is_valid(name))
-        FAULT(in, "/topic", KC_TOPIC_RULE);
+        KC_FAULT(in, "/topic", KC_TOPIC_RULE);
     else if (rules->topic_from_message)
         r->topic = name.p;
     else if (!kc_text_is(name, rules->topic))
-        FAULT(in, "/topic",
-              "'%s' is not the step's topic, '%s'; set topicFromMessage to allow it", name.p,
-              rules->topic);
-}
-
-/* --- headers --- */
-
-static bool has_nul(struct kc_text t)
-{
-    return t.len > 0 && memchr(t.p, '\0', t.len) != NULL;
-}
-
-/* {"base64": "…"} */
-static const struct kc_value *base64_member(const struct kc_value *v)
-{
-    return kc_value_type(v) == KC_IS_OBJECT && kc_value_count(v) == 1
-               ? kc_value_get(v, "base64")
-               : NULL;
-}
-
-/* text, null where allowed, or {"base64": "…"} */
-static bool read_bytes(const struct kc_value *v, bool may_be_null, struct kc_text *out)
-{
-    const struct kc_value *encoded = base64_member(v);
-    *out = KC_NO_TEXT;
-    if (encoded)
-        return kc_value_decode(encoded, out);
-    if (kc_value_type(v) == KC_IS_NULL)
-        return may_be_null;
-    *out = kc_value_text(v);
-    return kc_value_type(v) == KC_IS_STRING;
-}
-
-/* False where the value is none that a header can have. */
-static bool add_header(struct kc_headers *headers, struct kc_text name,
-                       const struct kc_value *v)
-{
-    struct kc_header *h = &headers->list[headers->count++];
-    h->name = name;
-    return read_bytes(v, true, &h->value);
-}
-
-/* The space that the headers of an object or array need at most. */
-static size_t count_headers(const struct kc_value *v)
-{
-    size_t n = 0;
-    bool is_object = kc_value_type(v) == KC_IS_OBJECT;
-    const struct kc_value *e = kc_value_first(v);
-    for (size_t i = kc_value_count(v); i > 0; i--) {
-        const struct kc_value *value = is_object ? kc_value_of(e) : e;
-        n += is_object && kc_value_type(value) == KC_IS_ARRAY ? kc_value_count(value) : 1;
-        e = kc_value_next(value);
-    }
-    return n;
-}
-
-/* "repeated": ["a", "b"] */
-static void read_repeated_header(const struct reading *in, struct kc_text name,
-                                 const struct kc_value *values, struct kc_headers *headers)
-{
-    char part[PART_SIZE], pointer[PART_SIZE + 32];
-    const struct kc_value *v = kc_value_first(values);
-    size_t count = kc_value_count(values);
-    for (size_t i = 0; i < count; i++, v = kc_value_next(v)) {
-        if (add_header(headers, name, v))
-            continue;
-        snprintf(pointer, sizeof(pointer), "/headers%s/%zu", pointer_part(name, part), i);
-        FAULT(in, pointer, "must be text, null, or {\"base64\": \"…\"}");
-    }
-}
-
-/* {"name": "value", "repeated": ["a", "b"]} */
-static void read_header_object(const struct reading *in, const struct kc_value *v,
-                               struct kc_headers *headers)
-{
-    char part[PART_SIZE], pointer[PART_SIZE + 16];
-    const struct kc_value *name = kc_value_first(v);
-    for (size_t i = kc_value_count(v); i > 0; i--) {
-        const struct kc_value *value = kc_value_of(name);
-        struct kc_text text = kc_value_text(name);
-        if (has_nul(text)) {
-            FAULT(in, "/headers", "a header's name must not hold a NUL character");
-        } else if (kc_value_type(value) == KC_IS_ARRAY) {
-            read_repeated_header(in, text, value, headers);
-        } else if (!add_header(headers, text, value)) {
-            snprintf(pointer, sizeof(pointer), "/headers%s", pointer_part(text, part));
-            FAULT(in, pointer, "must be text, null, {\"base64\": \"…\"}, or an array of those");
-        }
-        name = kc_value_next(value);
-    }
-}
-
-static void fault_pair(const struct reading *in, size_t index, const char *member,
-                       const char *says)
-{
-    char pointer[64];
-    snprintf(pointer, sizeof(pointer), "/headers/%zu%s", index, member);
-    FAULT(in, pointer, "%s", says);
-}
-
-/* [["name", "value"], …] */
-static void read_header_pairs(const struct reading *in, const struct kc_value *v,
-                              struct kc_headers *headers)
-{
-    const struct kc_value *pair = kc_value_first(v);
-    size_t count = kc_value_count(v);
-    for (size_t i = 0; i < count; i++, pair = kc_value_next(pair)) {
-        struct kc_text name = KC_NO_TEXT;
-        if (kc_value_type(pair) != KC_IS_ARRAY || kc_value_count(pair) != 2)
-            fault_pair(in, i, "", "must be [name, value]");
-        else if (!read_bytes(kc_value_first(pair), false, &name))
-            fault_pair(in, i, "/0", "must be text, or {\"base64\": \"…\"}");
-        else if (has_nul(name))
-            fault_pair(in, i, "/0", "a header's name must not hold a NUL character");
-        else if (!add_header(headers, name, kc_value_next(kc_value_first(pair))))
-            fault_pair(in, i, "/1", "must be text, null, or {\"base64\": \"…\"}");
-    }
-}
-
-static void read_headers(const struct reading *in, const struct kc_value *v,
-                         struct kc_record *r)
-{
-    if (!v || kc_value_type(v) == KC_IS_NULL)
-        return;
-    bool is_object = kc_value_type(v) == KC_IS_OBJECT;
-    if (!is_object && kc_value_type(v) != KC_IS_ARRAY) {
-        FAULT(in, "/headers", "must be an object, or an array of [name, value]; this is %s",
-              kc_value_type_name(v));
-        return;
-    }
-    struct kc_headers *headers = kc_arena_alloc(
-        in->arena, sizeof(*headers) + count_headers(v) * sizeof(headers->list[0]));
-    if (is_object)
-        read_header_object(in, v, headers);
-    else
-        read_header_pairs(in, v, headers);
-    if (headers->count > 0)
-        r->headers = headers;
+        KC_FAULT(in, "/topic",
+                 "'%s' is not the step's topic, '%s'; set topicFromMessage to allow it", name.p,
+                 rules->topic);
 }
 
 /* --- records and bodies --- */
@@ -369,7 +199,7 @@ static enum member find_member(struct kc_text name)
     return MEMBERS;
 }
 
-static bool stands_beside(const struct reading *in, struct kc_text name)
+static bool stands_beside(const struct kc_reading *in, struct kc_text name)
 {
     for (const char *const *beside = in->at.index < 0 ? in->beside : NULL; beside && *beside;
          beside++) {
@@ -379,13 +209,14 @@ static bool stands_beside(const struct reading *in, struct kc_text name)
     return false;
 }
 
-static void read_record(const struct reading *in, const struct kc_value *v, struct kc_record *r)
+static void read_record(const struct kc_reading *in, const struct kc_value *v,
+                        struct kc_record *r)
 {
     const struct kc_value *members[MEMBERS + 1] = {
         NULL
     }; /* of several with one name the last */
     if (kc_value_type(v) != KC_IS_OBJECT) {
-        FAULT(in, "", "must be an object with a value, this is %s", kc_value_type_name(v));
+        KC_FAULT(in, "", "must be an object with a value, this is %s", kc_value_type_name(v));
         return;
     }
     const struct kc_value *name = kc_value_first(v);
@@ -402,11 +233,11 @@ static void read_record(const struct reading *in, const struct kc_value *v, stru
 
     bool was_consumed = members[OFFSET] != NULL; /* where it was is not where it goes */
     if (members[TIMESTAMP_TYPE] && !was_consumed)
-        FAULT(in, "/timestampType", "belongs to a record that was read, beside its offset");
+        KC_FAULT(in, "/timestampType", "belongs to a record that was read, beside its offset");
     read_key(in, members[KEY], members[KEY_ENCODING], r);
     read_value(in, members[VALUE], members[VALUE_ENCODING], r);
     if (members[HEADERS])
-        read_headers(in, members[HEADERS], r);
+        kc_read_headers(in, members[HEADERS], r);
     if (members[PARTITION] || members[TIMESTAMP])
         read_numbers(in, was_consumed ? NULL : members[PARTITION], members[TIMESTAMP], r);
     if (members[TOPIC] || !in->rules->topic)
@@ -414,7 +245,7 @@ static void read_record(const struct reading *in, const struct kc_value *v, stru
 }
 
 /* {"messages": […]}: the records, or NULL after a fault. */
-static const struct kc_value *find_messages(const struct reading *in,
+static const struct kc_value *find_messages(const struct kc_reading *in,
                                             const struct kc_value *body)
 {
     static const char *const known[] = { "messages", NULL };
@@ -429,24 +260,24 @@ static const struct kc_value *find_messages(const struct reading *in,
         name = kc_value_next(kc_value_of(name));
     }
     if (kc_value_type(messages) != KC_IS_ARRAY)
-        FAULT(in, "/messages", "must be an array of records, this is %s",
-              kc_value_type_name(messages));
+        KC_FAULT(in, "/messages", "must be an array of records, this is %s",
+                 kc_value_type_name(messages));
     else if (kc_value_count(messages) == 0)
-        FAULT(in, "/messages", "must have at least one record");
+        KC_FAULT(in, "/messages", "must have at least one record");
     else
         return messages;
     return NULL;
 }
 
-static struct kc_batch *read_body(struct reading *in, const struct kc_value *body)
+static struct kc_batch *read_body(struct kc_reading *in, const struct kc_value *body)
 {
     if (kc_value_type(body) != KC_IS_OBJECT) {
-        FAULT(in, "", "must be an object, {\"messages\": [{\"value\": …}]}; this is %s",
-              kc_value_type_name(body));
+        KC_FAULT(in, "", "must be an object, {\"messages\": [{\"value\": …}]}; this is %s",
+                 kc_value_type_name(body));
         return NULL;
     }
     if (!kc_value_get(body, "messages") && !kc_value_get(body, "value")) {
-        FAULT(in, "/messages", "required; {\"messages\": [{\"key\": …, \"value\": …}]}");
+        KC_FAULT(in, "/messages", "required; {\"messages\": [{\"key\": …, \"value\": …}]}");
         return NULL;
     }
     if (!kc_value_get(body, "messages")) {
@@ -470,11 +301,11 @@ struct kc_batch *kc_produce_input(const struct kc_message *m,
                                   const struct kc_input_rules *rules, struct kc_arena *arena,
                                   struct kc_faults *faults)
 {
-    struct reading in = { rules,
-                          arena,
-                          faults,
-                          { m->at, m->is_bare ? "" : "/body", -1 },
-                          m->is_bare ? m->beside : NULL };
+    struct kc_reading in = { rules,
+                             arena,
+                             faults,
+                             { m->at, m->is_bare ? "" : "/body", -1 },
+                             m->is_bare ? m->beside : NULL };
     struct kc_batch *b = read_body(&in, m->body);
     if (b && faults->count > 0) {
         kc_batch_free(b);

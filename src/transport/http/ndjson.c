@@ -7,9 +7,10 @@
  * Queues     inbox   loop -> upload, INBOX_BYTES; full: nothing is read from the client
  *            lines and records on the way: as over stdin (answers.c, produce.c)
  *            spill   the answers: in memory, then in a file, since no client reads before it
- * has sent all flow    FLOW_BYTES; full: the upload thread waits for the client Life       the
- * upload is the loop's until end() and the thread's until it has answered Shutdown   stop(0):
- * what is on the way is answered now, and the body counts as broken off */
+ *                    has sent all
+ *            flow    FLOW_BYTES; full: the upload thread waits for the client
+ * Life       the upload is the loop's until end() and the thread's until it has answered
+ * Shutdown   stop(0): what is on the way is answered now, and the body counts as broken off */
 #include "transport/http/produce.h"
 
 #include "base/alloc.h"

@@ -3,6 +3,7 @@
 #include "transport/http/request.h"
 
 #include "base/alloc.h"
+#include "base/pointer.h"
 #include "kafka/credentials.h"
 
 #include <stdio.h>
@@ -16,27 +17,10 @@ static const char BOM[] = "\xef\xbb\xbf";
 
 /* --- faults --- */
 
-/* "/" and the name as a part of a JSON pointer; what is long is cut. */
-static const char *pointer_to(struct kc_text name, char out[POINTER_SIZE])
-{
-    size_t n = 0;
-    out[n++] = '/';
-    for (size_t i = 0; i < name.len && n < POINTER_SIZE - 3; i++) {
-        if (name.p[i] == '/' || name.p[i] == '~') {
-            out[n++] = '~';
-            out[n++] = name.p[i] == '/' ? '1' : '0';
-        } else {
-            out[n++] = name.p[i];
-        }
-    }
-    out[n] = '\0';
-    return out;
-}
-
 static void fault_at(struct kc_request *r, struct kc_text name, const char *text)
 {
     char pointer[POINTER_SIZE];
-    kc_faults_add(&r->faults, pointer_to(name, pointer), "%s", text);
+    kc_faults_add(&r->faults, kc_pointer_part(name, pointer, sizeof(pointer)), "%s", text);
 }
 
 static void fault_parameter(struct kc_request *r, const char *name, const char *text)
