@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 15000
+#define WAIT_MS 30000
 #define STEP    "/v1/tasks/flow1/steps/step_2"
 #define STATE   "/sailor-support/hooks/task/flow1/startup/data"
 /* PLATFORM_USERNAME:PLATFORM_KEY, and PLATFORM_TOKEN */

@@ -550,7 +550,7 @@ static void a_slow_reader_stops_the_reading_of_stdin(void **state)
     struct process *p = start_produce(topic, NULL);
     size_t taken = process_stuff(p, input, size, 1500);
     assert_in_range(taken, line_size, size / 2);
-    process_write(p, input + taken, size - taken, WAIT_MS);
+    process_write(p, input + taken, size - taken, 4 * WAIT_MS);
     free(input);
     process_close_stdin(p);
     assert_int_equal(process_wait(p, WAIT_MS).exit_code, 0);

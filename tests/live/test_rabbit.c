@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS           15000
+#define WAIT_MS           30000
 
 #define rabbit_test(test) cmocka_unit_test_teardown(test, tidy)
 

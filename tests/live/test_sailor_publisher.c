@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS              20000
+#define WAIT_MS              30000
 #define publisher_test(test) cmocka_unit_test_teardown(test, tidy)
 
 /* --- What the tests share ----------------------------------------------------------------- */

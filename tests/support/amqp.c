@@ -28,7 +28,7 @@
 #define CHANNEL     1
 #define FRAME_MAX   131072
 #define HEARTBEAT_S 600 /* tests may leave a client alone for a while */
-#define WAIT_MS     15000
+#define WAIT_MS     30000
 
 enum state {
     OUTSTANDING,

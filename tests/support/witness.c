@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
 
-#define WAIT_MS 15000
+#define WAIT_MS 30000
 #define POLL_US 5000 /* between two looks at a state that nothing announces */
 
 struct name {
