@@ -27,6 +27,7 @@ static const struct network refused[] = {
     { false, 128, { 0 } },                /* ::, this host */
     { false, 10, { 0xfe, 0x80 } },        /* link-local */
     { false, 8, { 0xff } },               /* multicast */
+    { false, 32, { 0x20, 0x01 } },        /* Teredo, which hides an IPv4 address */
     { false, 128, { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, 0x54 } }, /* metadata: AWS */
     { false, 128, { 0xfd, 0x20, 0x00, 0xce, [14] = 0x02, 0x54 } }, /* metadata: Google Cloud */
 };
@@ -36,11 +37,12 @@ static const struct {
     struct network network;
     size_t at;
 } carriers[] = {
-    { { false, 96, { [10] = 0xff, 0xff } }, 12 },      /* ::ffff:0:0/96, mapped */
-    { { false, 96, { 0x00, 0x64, 0xff, 0x9b } }, 12 }, /* 64:ff9b::/96, NAT64 */
-    { { false, 96, { [8] = 0xff, 0xff } }, 12 },       /* ::ffff:0:0:0/96, translated */
-    { { false, 16, { 0x20, 0x02 } }, 2 },              /* 2002::/16, 6to4 */
-    { { false, 96, { 0 } }, 12 },                      /* ::/96, compatible */
+    { { false, 96, { [10] = 0xff, 0xff } }, 12 },                  /* ::ffff:0:0/96, mapped */
+    { { false, 96, { 0x00, 0x64, 0xff, 0x9b } }, 12 },             /* 64:ff9b::/96, NAT64 */
+    { { false, 96, { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 } }, 12 }, /* … of a network's own */
+    { { false, 96, { [8] = 0xff, 0xff } }, 12 }, /* ::ffff:0:0:0/96, translated */
+    { { false, 16, { 0x20, 0x02 } }, 2 },        /* 2002::/16, 6to4 */
+    { { false, 96, { 0 } }, 12 },                /* ::/96, compatible */
 };
 
 static bool is_in(const struct kc_address *a, const struct network *n)

@@ -196,12 +196,18 @@ static void an_address_beyond_the_limit_is_a_414(void **state)
 {
     (void)state;
     struct serve *s = start(ARGS("--header-timeout-ms", "3000"));
-    static const char *const paths[] = { "/", "/healthz?a=" };
-    for (size_t i = 0; i < 2; i++) {
-        char *large = body_of(100000);
-        memset(large, 'a', 100000);
+    static const char *const paths[] = { "/", "/healthz?a=", "/healthz?" };
+    static const size_t sizes[] = { 100000, 16200, 6200, 1000 };
+    for (size_t i = 0; i < 12; i++) {
+        size_t size = sizes[i / 3];
+        if (size == 1000 && i % 3 < 2)
+            continue;
+        char *large = body_of(size);
+        memset(large, 'a', size);
+        for (size_t k = 2; i % 3 == 2 && k < size; k += 4) /* many parameters */
+            memcpy(large + k, "=1&", k + 3 < size ? 3 : size - k);
         struct raw *r = raw_open(s->base);
-        raw_say(r, "GET %s%s HTTP/1.1\r\nHost: localhost\r\n\r\n", paths[i], large);
+        raw_say(r, "GET %s%s HTTP/1.1\r\nHost: localhost\r\n\r\n", paths[i % 3], large);
         assert_http(raw_answer(r, WAIT_MS), 414);
         raw_expect_close(r, WAIT_MS);
         free(large);

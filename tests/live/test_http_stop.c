@@ -3,6 +3,7 @@
  */
 #include "support/component.h"
 #include "support/http.h"
+#include "support/raw.h"
 #include "support/serve.h"
 #include "support/stub.h"
 
@@ -158,12 +159,31 @@ static void a_broker_that_never_comes_does_not_hold_the_end_up(void **state)
     kafka_thaw(kafka);
 }
 
+static void a_request_that_never_came_whole_is_told_by_the_exit_code(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    char setting[64];
+    snprintf(setting, sizeof(setting), "topic=%s", topic);
+    struct serve *s =
+        serve_start(ARGS(no_sign_in()), ARGS("--set", setting, "--drain-ms", "1000"));
+    struct raw *r = raw_open(s->base);
+    raw_say(r, "POST /v1/actions/produce HTTP/1.1\r\nHost: localhost\r\n"
+               "Content-Length: 100\r\n\r\n{");
+    serve_expect_metric(s, "kafka_component_http_connections 2\n", WAIT_MS);
+    process_signal(s->process, SIGTERM);
+    assert_int_equal(process_wait(s->process, WAIT_MS).exit_code, 69);
+    serve_expect_log(s, "requests_unanswered", WAIT_MS);
+    raw_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         live_test(streams_polls_and_pushes_get_their_end_and_what_was_taken_is_committed),
         live_test(a_second_signal_ends_at_once),
         live_test(a_broker_that_never_comes_does_not_hold_the_end_up),
+        live_test(a_request_that_never_came_whole_is_told_by_the_exit_code),
     };
     return cmocka_run_group_tests_name("live/http_stop", tests, live_setup, live_teardown);
 }

@@ -42,6 +42,8 @@ static const char *const refused[] = {
     "::169.254.169.254",
     "64:ff9b::169.254.169.254",
     "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::a9fe:a9fe", /* a network of their own */
+    "2001:0:1::1",          /* Teredo */
     "2002:a9fe:a9fe::1",
     "::ffff:0:169.254.169.254",
     /* the metadata services elsewhere */
@@ -111,7 +113,6 @@ static const char *const taken[] = {
     "feff::1",
     "::ffff:169.253.0.1",
     "2002:a9fd:ffff::1",
-    "64:ff9b:1::a9fe:a9fe",
     /* the world */
     "8.8.8.8",
     "93.184.216.34",

@@ -149,6 +149,9 @@ static void an_address_that_cannot_be_had_is_named(void **state)
                           "nowhere");
     assert_does_not_start(NULL, ARGS("serve", "--embedded-broker", "--listen", "127.0.0.1:no"),
                           78, "127.0.0.1:no");
+    assert_does_not_start(NULL,
+                          ARGS("serve", "--embedded-broker", "--listen", "127.0.0.1:99999"), 78,
+                          "127.0.0.1:99999");
 }
 
 /* --- TLS --- */
@@ -197,6 +200,25 @@ static void a_certificate_makes_it_https(void **state)
     assert_null(get_by_tls(s, certs.other_ca, NULL)); /* whoever checks us sees who we are */
 }
 
+/* Where no answer can be put past the encryption, more of a body is read. */
+static void a_body_beyond_the_limit_is_answered_over_tls_too(void **state)
+{
+    (void)state;
+    static char piece[65536];
+    struct serve *s =
+        serve_start(NULL, ARGS("--embedded-broker", "--set", "topic=cars", "--tls-cert",
+                               certs.server, "--tls-key", certs.server, "--max-body", "65536"));
+    struct http *h = http_start(&(struct http_request){ .base = s->base,
+                                                        .path = "/v1/actions/produce",
+                                                        .is_upload = true,
+                                                        .ca_path = certs.ca });
+    memset(piece, ' ', sizeof(piece));
+    for (int i = 0; i < 64; i++) /* 4 MiB */
+        http_send(h, piece, sizeof(piece), WAIT_MS);
+    http_send_end(h);
+    assert_problem(http_finish(h, WAIT_MS), 413, "input_too_large");
+}
+
 static void plain_http_on_a_tls_port_gets_nothing_and_disturbs_nobody(void **state)
 {
     (void)state;
@@ -242,6 +264,7 @@ int main(void)
         access_test(the_token_is_not_taken_from_the_command_line),
         access_test(an_address_that_cannot_be_had_is_named),
         access_test(a_certificate_makes_it_https),
+        access_test(a_body_beyond_the_limit_is_answered_over_tls_too),
         access_test(plain_http_on_a_tls_port_gets_nothing_and_disturbs_nobody),
         access_test(a_certificate_that_cannot_be_used_is_said_at_the_start),
     };

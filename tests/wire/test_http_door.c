@@ -336,6 +336,33 @@ static void head_is_answered_where_get_is_and_without_a_body(void **state)
     }
 }
 
+/* Whoever speaks to a proxy, and some clients to all, give the whole address. */
+static void a_whole_address_leads_to_its_path(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = { "http://localhost/healthz",
+                                             "HTTP://localhost:80/healthz?a=b" };
+    for (size_t i = 0; i < 2; i++) {
+        struct raw *r = raw_open(server->base);
+        raw_say(r, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", addresses[i]);
+        assert_http(raw_answer(r, WAIT_MS), 200);
+        raw_free(r);
+    }
+}
+
+/* "cars%00evil" is not the topic "cars". */
+static void a_nul_ends_nothing(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"value\":1}";
+    assert_http(http_get(server->base, "/healthz%00x", NULL), 404);
+    struct http_answer *a =
+        http_post(server->base, "/v1/actions/produce?topic=%63ars%00%65vil", NULL, body);
+    assert_problem(a, 400, "config");
+    assert_null(strstr(a->body, "\"baseOffset\""));
+    assert_http(http_post(server->base, "/v1/actions/produce?topic=%63ars", NULL, body), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +381,8 @@ int main(void)
         door_test(a_path_that_is_none_is_a_404),
         door_test(a_method_that_a_path_does_not_know_is_a_405_that_lists_its_own),
         door_test(head_is_answered_where_get_is_and_without_a_body),
+        door_test(a_whole_address_leads_to_its_path),
+        door_test(a_nul_ends_nothing),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

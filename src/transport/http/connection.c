@@ -93,6 +93,20 @@ void kc_connection_cut(struct kc_connection *c)
     c->is_cut = true;
 }
 
+void kc_connection_say(struct kc_connection *c, const char *head, struct kc_text body)
+{
+    char rest[4096];
+    ssize_t len = (ssize_t)strlen(head);
+    if (send(c->fd, head, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) != len ||
+        send(c->fd, body.p, body.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        return;
+    (void)shutdown(c->fd, SHUT_WR);
+    for (int i = 0; i < 64; i++) { /* unread bytes would make the close a reset */
+        if (recv(c->fd, rest, sizeof(rest), MSG_DONTWAIT) <= 0)
+            break;
+    }
+}
+
 int kc_connections_cut_due(struct kc_connections *all, int64_t now_ms)
 {
     int cut = 0;

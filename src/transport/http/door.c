@@ -124,11 +124,21 @@ static bool has_token(struct kc_exchange *x)
 
 /* --- where to --- */
 
+/* An address may come whole, as to a proxy: where it leads is the Host header's to say. */
+static const char *without_origin(const char *url)
+{
+    size_t scheme = strncasecmp(url, "http://", 7) == 0    ? 7
+                    : strncasecmp(url, "https://", 8) == 0 ? 8
+                                                           : 0;
+    const char *path = scheme ? strchr(url + scheme, '/') : url;
+    return path ? path : "/";
+}
+
 static bool find_route(struct kc_exchange *x, const char *path)
 {
     struct kc_text words[KC_WORDS_MAX_IN_PATH] = { { NULL, 0 } };
     char allow[KC_ALLOW_SIZE];
-    x->path = kc_strdup(path);
+    x->path = kc_strdup(without_origin(path));
     x->route = kc_route_find(x->server->conf.routes, x->method, x->path, words, allow);
     if (!x->route) {
         if (!allow[0])
@@ -180,6 +190,12 @@ static bool is_welcome(struct kc_exchange *x)
     if (x->connection->excess == KC_EXCESS_NONE)
         return true;
     x->must_close = true;
+    if (x->connection->excess == KC_EXCESS_LENGTH) {
+        struct kc_error err = { 0 };
+        kc_error_set(&err, KC_BAD_REQUEST, 0, "the address is too long");
+        kc_exchange_problem(x, 414, &err, KC_NO_TEXT);
+        return false;
+    }
     return x->connection->excess == KC_EXCESS_ADDRESS
                ? refuse(x, KC_TOO_MANY,
                         "too many connections from this address "

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,8 @@ static bool split(const char *where, char host[64], char port[8], struct kc_erro
     bool has_brackets = where[0] == '[' && colon && colon > where + 1 && colon[-1] == ']';
     const char *start = where + has_brackets;
     size_t len = colon ? (size_t)(colon - start) - has_brackets : 0;
-    if (!colon || !colon[1] || len >= 64 || strlen(colon + 1) >= 8) {
+    int64_t number;
+    if (!colon || len >= 64 || !kc_text_int(kc_text(colon + 1), 0, 65535, &number)) {
         kc_error_set(err, KC_CONFIG, 0,
                      "--listen takes HOST:PORT, such as 127.0.0.1:8080 or [::1]:0, not '%s'",
                      where);
@@ -33,7 +35,7 @@ static bool split(const char *where, char host[64], char port[8], struct kc_erro
     }
     memcpy(host, start, len);
     host[len] = '\0';
-    (void)snprintf(port, 8, "%s", colon + 1);
+    (void)snprintf(port, 8, "%d", (int)number);
     return true;
 }
 

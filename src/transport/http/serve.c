@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BYTES_A_SECOND 1024          /* what is slower than that, from some start on, is cut */
-#define DRAIN_BYTES    (1024 * 1024) /* of a refused body, so that its client reads the answer */
-#define BODIES_FACTOR  8             /* all bodies together: so many of the largest */
+#define BYTES_A_SECOND 1024 /* what is slower than that, from some start on, is cut */
+#define DRAIN_BYTES                                                                            \
+    ((size_t)1024 * 1024) /* of a refused body, so that its client reads the answer */
+#define DRAIN_TLS     16  /* times as much, where no answer goes past libmicrohttpd */
+#define BODIES_FACTOR 8   /* all bodies together: so many of the largest */
 
 /* --- opening --- */
 
@@ -75,22 +77,11 @@ static enum MHD_Result answer_or_wait(struct kc_exchange *x)
 static enum MHD_Result answer_and_cut(struct kc_exchange *x)
 {
     char head[256];
-    char rest[4096];
-    if (x->server->conf.tls_cert)
-        return MHD_NO;
-    int len = snprintf(head, sizeof(head),
-                       "HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Type: "
-                       "application/problem+json\r\nContent-Length: %zu\r\n\r\n",
-                       x->status, x->reply.len);
-    int fd = x->connection->fd;
-    if (send(fd, head, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) == len &&
-        send(fd, x->reply.p, x->reply.len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
-        (void)shutdown(fd, SHUT_WR);
-        for (int i = 0; i < 64; i++) { /* unread bytes would make the close a reset */
-            if (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) <= 0)
-                break;
-        }
-    }
+    (void)snprintf(head, sizeof(head),
+                   "HTTP/1.1 %d Refused\r\nConnection: close\r\nContent-Type: "
+                   "application/problem+json\r\nContent-Length: %zu\r\n\r\n",
+                   x->status, x->reply.len);
+    kc_connection_say(x->connection, head, x->reply);
     return MHD_NO;
 }
 
@@ -164,8 +155,9 @@ static enum MHD_Result take_piece(struct kc_exchange *x, const char *piece, size
     if (x->upload) {
         n = take(x, piece, *len);
     } else if (x->status) {
-        if (x->body_seen > DRAIN_BYTES + x->server->conf.body_max)
-            return answer_and_cut(x);
+        bool has_tls = x->server->conf.tls_cert != NULL;
+        if (x->body_seen > x->server->conf.body_max + (has_tls ? DRAIN_TLS : 1) * DRAIN_BYTES)
+            return has_tls ? MHD_NO : answer_and_cut(x);
     } else {
         keep(x, piece, *len);
     }
@@ -194,7 +186,7 @@ static bool is_hopeless(const struct kc_exchange *x)
     const char *length = kc_exchange_header(x, "Content-Length");
     int64_t bytes = 0;
     return x->must_close || (length && kc_text_int(kc_text(length), 0, INT64_MAX, &bytes) &&
-                             bytes > (int64_t)x->server->conf.body_max + DRAIN_BYTES);
+                             bytes > (int64_t)(x->server->conf.body_max + DRAIN_BYTES));
 }
 
 enum MHD_Result kc_exchange_serve(void *server, struct MHD_Connection *native, const char *url,
@@ -203,6 +195,10 @@ enum MHD_Result kc_exchange_serve(void *server, struct MHD_Connection *native, c
 {
     struct kc_exchange *x = *request;
     if (!x) {
+        const struct kc_connection *c =
+            MHD_get_connection_info(native, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+        if (c->excess == KC_EXCESS_LENGTH && !((struct kc_server *)server)->conf.tls_cert)
+            return MHD_NO; /* it was answered */
         *request = x = open_exchange(server, native, method);
         if (kc_door_check(x, url, version))
             begin_upload(x);

@@ -24,6 +24,8 @@
  * each request, so that four times as much cost a fifth of a small request. */
 #define MEMORY_BYTES    16384
 #define INCREMENT_BYTES 4096
+#define ADDRESS_MAX     6144 /* what fits that memory beside usual headers */
+#define PARAMETERS_MAX  64
 #define REFUSED_MAX     64  /* connections beyond the limit that get an answer */
 #define SWEEP_MS        250 /* between two looks at deadlines */
 #define CROWD           16  /* exchanges that are open */
@@ -65,6 +67,44 @@ static void on_connection(void *arg, struct MHD_Connection *native, void **conte
         kc_connection_remove(&s->connections, *context);
         *context = NULL;
     }
+}
+
+/* libmicrohttpd's own would end a text at a %00, and a topic "a%00b" would be "a". It stays as
+ * it is spelled, which is no valid anything. */
+static size_t on_unescape(void *arg, struct MHD_Connection *native, char *text)
+{
+    (void)arg;
+    (void)native;
+    char *nul = strstr(text, "%00");
+    if (!nul)
+        return MHD_http_unescape(text);
+    nul[0] = '\0';
+    size_t len = MHD_http_unescape(text);
+    nul[0] = '%';
+    size_t rest = 3 + on_unescape(arg, native, nul + 3);
+    memmove(text + len, nul, rest + 1);
+    return len + rest;
+}
+
+/* What libmicrohttpd has no room to take apart it drops without an answer, so we give one. Over
+ * TLS only the door can, where a request gets that far. */
+static void *on_address(void *arg, const char *uri, struct MHD_Connection *native)
+{
+    struct kc_connection *c =
+        MHD_get_connection_info(native, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    const struct kc_server *s = arg;
+    size_t parameters = 0;
+    for (const char *p = strchr(uri, '?'); p; p = strchr(p + 1, '&'))
+        parameters++;
+    if (parameters <= PARAMETERS_MAX && strlen(uri) <= ADDRESS_MAX)
+        return NULL;
+    c->excess = KC_EXCESS_LENGTH;
+    if (!s->conf.tls_cert)
+        kc_connection_say(c,
+                          "HTTP/1.1 414 URI Too Long\r\nConnection: close\r\n"
+                          "Content-Length: 0\r\n\r\n",
+                          KC_LIT(""));
+    return NULL;
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *format,
@@ -194,12 +234,14 @@ static struct MHD_Daemon *start(struct kc_server *s, const struct kc_tls_files *
                          (tls->cert ? MHD_USE_TLS : 0);
     return MHD_start_daemon(
         flags, 0, NULL, NULL, kc_exchange_serve, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned int)s->conf.connections_max + REFUSED_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned int)(s->conf.idle_ms + 999) / 1000, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)MEMORY_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)INCREMENT_BYTES,
-        MHD_OPTION_ARRAY, tls->cert ? secure : none, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+        on_address, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)s->conf.connections_max + REFUSED_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)(s->conf.idle_ms + 999) / 1000,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)INCREMENT_BYTES, MHD_OPTION_ARRAY,
+        tls->cert ? secure : none, MHD_OPTION_END);
 }
 
 bool kc_server_open(struct kc_server **out, const struct kc_server_conf *conf,
@@ -256,6 +298,11 @@ void kc_server_close(struct kc_server *s)
         close(s->watch_fd);
     if (open == 0)
         free(s);
+}
+
+int kc_server_open_exchanges(const struct kc_server *s)
+{
+    return atomic_load(&s->open);
 }
 
 const char *kc_server_address(const struct kc_server *s)

@@ -30,6 +30,7 @@ enum kc_excess {
     KC_EXCESS_NONE,
     KC_EXCESS_ADDRESS,
     KC_EXCESS_ALL,
+    KC_EXCESS_LENGTH, /* not of them, but of its request's address */
 };
 
 struct kc_connection {
@@ -54,6 +55,9 @@ struct kc_connection *kc_connection_add(struct kc_connections *all,
 void kc_connection_remove(struct kc_connections *all, struct kc_connection *c);
 void kc_connection_enter(struct kc_connection *c, enum kc_phase phase, int64_t due_ms);
 void kc_connection_cut(struct kc_connection *c); /* libmicrohttpd then sees it closed */
+
+/* A last answer past libmicrohttpd, where that would send none. Not over TLS. */
+void kc_connection_say(struct kc_connection *c, const char *head, struct kc_text body);
 int kc_connections_cut_due(struct kc_connections *all, int64_t now_ms); /* how many */
 void kc_connections_cut_idle(struct kc_connections *all);
 
