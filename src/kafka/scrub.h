@@ -5,7 +5,7 @@
 #define KC_KAFKA_SCRUB_H
 
 /* Puts *** where the text holds the secret: as it is, URL-encoded, or in the base64 of whatever
- * it stands in; also where the text was cut within it. NULL, and a secret of fewer than four
+ * it stands in; also where a long text was cut within it. NULL, and a secret of fewer than four
  * bytes, which would be found in any sentence, change nothing. */
 void kc_scrub(char *text, const char *secret);
 

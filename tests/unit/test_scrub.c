@@ -51,12 +51,19 @@ static void a_secret_is_masked_in_base64(void **state)
     assert_string_equal(text, "*** ***");
 }
 
-static void half_a_secret_at_the_end_of_a_text_is_masked_too(void **state)
+/* librdkafka's texts end where its memory does; others are whole. */
+static void half_a_secret_at_the_end_of_a_long_text_is_masked_too(void **state)
 {
     (void)state;
-    assert_scrubbed("you sent mark/Se", "you sent ***");
-    assert_scrubbed("you sent bWFyay9TZ", "you sent ***");
-    assert_scrubbed("a dollar mark", "a dollar ***"); /* the price */
+    char said[600], wanted[600], *filler = repeated("x", 450);
+    static const char *const halves[] = { "mark/Se", "bWFyay9TZ", "mark%2F" };
+    for (size_t i = 0; i < COUNT_OF(halves); i++) {
+        snprintf(said, sizeof(said), "%s %s", filler, halves[i]);
+        snprintf(wanted, sizeof(wanted), "%s ***", filler);
+        assert_scrubbed(said, wanted);
+    }
+    assert_scrubbed("the price is a mark", "the price is a mark");
+    free(filler);
 }
 
 static void what_is_too_short_to_be_looked_for_changes_nothing(void **state)
@@ -90,7 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_secret_is_masked_wherever_it_stands),
         cmocka_unit_test(a_secret_is_masked_in_base64),
-        cmocka_unit_test(half_a_secret_at_the_end_of_a_text_is_masked_too),
+        cmocka_unit_test(half_a_secret_at_the_end_of_a_long_text_is_masked_too),
         cmocka_unit_test(what_is_too_short_to_be_looked_for_changes_nothing),
         cmocka_unit_test(the_secret_in_use_and_the_one_before_are_kept),
     };
