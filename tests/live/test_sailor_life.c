@@ -414,12 +414,12 @@ static void an_idle_step_ends_at_once(void **state)
 }
 
 /* Of a start that waits: nothing came of it, and nobody was told. */
-static void assert_gives_up_its_start(struct step *s, int most_ms)
+static void assert_gives_up_its_start(struct step *s)
 {
     int64_t began = now_ms();
     process_signal(s->process, SIGTERM);
     assert_ended(s, EXIT_SUCCESS);
-    assert_in_range(now_ms() - began, 0, most_ms);
+    assert_in_range(now_ms() - began, 0, 8000); /* not what it waits for: that is longer */
     assert_null(strstr(step_log(s), "Fully initialized"));
     assert_null(strstr(step_log(s), "start_failed"));
     assert_int_equal(mq_count(mq, step.error), 0);
@@ -433,13 +433,13 @@ static void a_signal_ends_a_start_that_waits_for_the_platform(void **state)
     platform_fail(platform, GET_STEP, 1, &hangs);
     struct step *s = launch(ECHO);
     stub_wait(platform->stub, 0, WAIT_MS);
-    assert_gives_up_its_start(s, 900);
+    assert_gives_up_its_start(s);
     assert_int_equal(platform_calls(platform, GET_STEP), 1);
 
     platform_fail(platform, "POST" STATE, 1, &hangs);
     s = launch(ECHO, "ELASTICIO_STARTUP_REQUIRED=1");
     stub_wait(platform->stub, 2, WAIT_MS);
-    assert_gives_up_its_start(s, 900);
+    assert_gives_up_its_start(s);
     assert_int_equal(rabbit_queue(rabbit, step.input).consumers, 0);
 }
 
@@ -450,7 +450,7 @@ static void a_signal_ends_a_start_between_two_tries_of_the_platform(void **state
     struct step *s =
         launch(ECHO, "ELASTICIO_STARTUP_REQUIRED=1", "ELASTICIO_API_REQUEST_RETRY_DELAY=60000");
     step_expect_log(s, "platform_call_retry", WAIT_MS);
-    assert_gives_up_its_start(s, 900);
+    assert_gives_up_its_start(s);
     assert_int_equal(platform_calls(platform, "POST" STATE), 1);
 }
 
@@ -461,7 +461,7 @@ static void a_signal_ends_a_start_between_two_tries_of_the_broker(void **state)
                             "ELASTICIO_AMQP_RECONNECT_ATTEMPTS=1000",
                             "ELASTICIO_AMQP_RECONNECT_TIMEOUT=60000");
     step_expect_log(s, "amqp_connect_retry", WAIT_MS);
-    assert_gives_up_its_start(s, 900);
+    assert_gives_up_its_start(s);
     assert_int_equal(stub_count(platform->stub), 0);
 }
 
@@ -476,7 +476,7 @@ static void a_signal_ends_a_start_whose_broker_does_not_answer(void **state)
     struct step *s = launch(ECHO, uri, "ELASTICIO_AMQP_RECONNECT_ATTEMPTS=1000");
     for (int64_t by_ms = now_ms() + WAIT_MS; stub_connections(mute) == 0; usleep(5000))
         assert_true(now_ms() < by_ms);
-    assert_gives_up_its_start(s, 2500);
+    assert_gives_up_its_start(s);
     assert_int_equal(stub_connections(mute), 1);
     assert_int_equal(stub_count(platform->stub), 0);
     stub_stop(mute);
