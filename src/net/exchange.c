@@ -327,7 +327,8 @@ static void tell(struct kc_exchange *e, struct kc_http_answer *answer)
 
 void kc_exchange_answer(struct kc_exchange *e, CURLcode result)
 {
-    struct kc_http_answer answer = { .retry_after_ms = -1 };
+    struct kc_http_answer answer = { .is_late = result == CURLE_OPERATION_TIMEDOUT,
+                                     .retry_after_ms = -1 };
     const char *type = NULL;
     long status = 0;
     explain(e, result, &answer.error);

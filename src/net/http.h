@@ -42,6 +42,7 @@ struct kc_http_conf {
 /* An answer, or why there is none. A loan: valid until done() returns. */
 struct kc_http_answer {
     int status;             /* 200 …; 0 when none came */
+    bool is_late;           /* what the error says, it says since the time was over */
     int64_t retry_after_ms; /* what Retry-After asks for, at most a day; -1 without */
     int64_t took_ms;        /* since send() */
     char content_type[128]; /* "" without */

@@ -113,7 +113,8 @@ static bool is_literal(struct kc_names *out, const char *host, const char *port,
     return out->count > 0;
 }
 
-static struct look *start(const char *host, const char *port, int family, kc_names_look *look)
+static struct look *start(const char *host, const char *port, const struct addrinfo *hints,
+                          kc_names_look *look)
 {
     pthread_t thread;
     struct look *l = kc_new0(struct look);
@@ -121,9 +122,7 @@ static struct look *start(const char *host, const char *port, int family, kc_nam
     kc_cond_init(&l->done);
     l->host = kc_strdup(host);
     (void)snprintf(l->port, sizeof(l->port), "%s", port);
-    l->hints = (struct addrinfo){ .ai_family = family,
-                                  .ai_socktype = SOCK_STREAM,
-                                  .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
+    l->hints = *hints;
     l->look = look ? look : getaddrinfo;
     l->holders = 2;
     kc_thread_start(&thread, "kc-names", run, l);
@@ -131,30 +130,64 @@ static struct look *start(const char *host, const char *port, int family, kc_nam
     return l;
 }
 
+/* Waits for it as long as there is time. The look-up with its lock held, both to be let go of;
+ * NULL where too many hang. */
+static struct look *look_up(const char *host, const char *port, const struct addrinfo *hints,
+                            const struct kc_until *until, kc_names_look *look)
+{
+    int left;
+    if (atomic_fetch_add(&running, 1) >= KC_NAMES_LEFT_MAX) {
+        atomic_fetch_sub(&running, 1);
+        return NULL;
+    }
+    struct look *l = start(host, port, hints, look);
+    pthread_mutex_lock(&l->lock);
+    while (!l->is_done && (left = kc_until_left(until)) > 0)
+        kc_cond_wait(&l->done, &l->lock, left < SLICE_MS ? left : SLICE_MS);
+    return l;
+}
+
 bool kc_names_find(struct kc_names *out, const char *host, int port, int family,
                    const struct kc_until *until, kc_names_look *look, struct kc_error *err)
 {
     char service[8];
+    const struct addrinfo hints = { .ai_family = family,
+                                    .ai_socktype = SOCK_STREAM,
+                                    .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
     (void)snprintf(service, sizeof(service), "%d", port & 0xffff);
     out->count = 0;
     if (is_literal(out, host, service, family))
         return true;
-    if (atomic_fetch_add(&running, 1) >= KC_NAMES_LEFT_MAX) {
-        atomic_fetch_sub(&running, 1);
+    struct look *l = look_up(host, service, &hints, until, look);
+    if (!l) {
         kc_error_set(err, KC_BUSY, 0, "%d look-ups of names hang already", KC_NAMES_LEFT_MAX);
         return false;
     }
-    struct look *l = start(host, service, family, look);
-    int left;
-    pthread_mutex_lock(&l->lock);
-    while (!l->is_done && (left = kc_until_left(until)) > 0)
-        kc_cond_wait(&l->done, &l->lock, left < SLICE_MS ? left : SLICE_MS);
     bool ok = l->is_done && read_result(out, l, err);
     if (!l->is_done)
         kc_error_set(err, KC_TIMEOUT, 0, "no name server has said in time what %s is", host);
     pthread_mutex_unlock(&l->lock);
     let_go(l);
     return ok;
+}
+
+int kc_names_list(const char *host, const char *port, const struct addrinfo *hints,
+                  const struct kc_until *until, struct addrinfo **out)
+{
+    struct addrinfo numeric = *hints;
+    numeric.ai_flags |= AI_NUMERICHOST;
+    if (getaddrinfo(host, port, &numeric, out) == 0)
+        return 0;
+    struct look *l = look_up(host, port, hints, until, NULL);
+    if (!l)
+        return EAI_AGAIN;
+    int result = l->is_done ? l->result : EAI_AGAIN, system_error = l->system_error;
+    *out = l->found;
+    l->found = NULL;
+    pthread_mutex_unlock(&l->lock);
+    let_go(l);
+    errno = system_error;
+    return result;
 }
 
 void kc_names_show(const struct kc_names *names, char out[KC_NAMES_SHOWN_SIZE])

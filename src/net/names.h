@@ -42,6 +42,11 @@ bool kc_names_find(struct kc_names *out, const char *host, int port, int family,
                    const struct kc_until *until, kc_names_look *look,
                    struct kc_error *err) KC_MUST_CHECK;
 
+/* The same with getaddrinfo()'s words, for whoever has to have those; EAI_AGAIN where nobody
+ * has said. The list is to be given to freeaddrinfo(). */
+int kc_names_list(const char *host, const char *port, const struct addrinfo *hints,
+                  const struct kc_until *until, struct addrinfo **out);
+
 /* "127.0.0.1, ::1" */
 void kc_names_show(const struct kc_names *names, char out[KC_NAMES_SHOWN_SIZE]);
 

@@ -57,8 +57,18 @@ struct kc_probe_tls {
     const char *ca, *ca_file;
     const char *certificate, *certificate_file;
     const char *key, *key_file, *key_password;
-    bool checks_nothing; /* neither who signed it nor the name */
+    const char *ciphers, *curves, *sigalgs; /* as OpenSSL spells them; NULL: its own */
+    bool checks_nothing;                    /* neither who signed it nor the name */
     bool checks_no_name;
+};
+
+/* Which of them. */
+enum kc_probe_part {
+    KC_PART_CA,
+    KC_PART_CERTIFICATE,
+    KC_PART_KEY,
+    KC_PART_PASSWORD,
+    KC_PART_LISTS,
 };
 
 struct kc_probe {
@@ -75,9 +85,12 @@ struct kc_probe {
     int fd;
     struct ssl_st *ssl;
     struct ssl_ctx_st *ctx;
-    char *key_password;
-    bool was_asked_for_certificate, has_certificate;
+    bool was_asked_for_certificate, has_certificate, has_heard;
 };
+
+/* Whether all of it can be used, and the key is that of the certificate. Asks nobody. */
+bool kc_probe_check(const struct kc_probe_tls *tls, enum kc_probe_part *part,
+                    struct kc_error *err) KC_MUST_CHECK;
 
 /* The name and the TCP connection. False: fault and err say why. kc_probe_close() is due either
  * way. family: AF_UNSPEC, AF_INET or AF_INET6. */

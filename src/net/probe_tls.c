@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* --- what is remembered of certificates --- */
 
@@ -174,112 +173,19 @@ static const char *openssl_says(char out[160])
     return out;
 }
 
-static bool refuse_own(struct kc_probe *p, const char *what)
-{
-    char why[160];
-    return kc_probe_fail(p, KC_PROBE_SETTINGS, KC_CONFIG, 0, "%s: %s", what, openssl_says(why));
-}
-
-static bool trust_text(struct kc_probe *p, const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509_STORE *store = SSL_CTX_get_cert_store(p->ctx);
-    X509 *x;
-    int count = 0;
-    while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-        count += X509_STORE_add_cert(store, x);
-        X509_free(x);
-    }
-    BIO_free(bio);
-    if (count == 0)
-        return refuse_own(p, "the CA certificate");
-    ERR_clear_error(); /* the end of the text is an error too */
-    return true;
-}
-
-static bool trust(struct kc_probe *p, const struct kc_probe_tls *tls)
-{
-    struct stat is;
-    if (tls->ca)
-        return trust_text(p, tls->ca);
-    if (!tls->ca_file) {
-        (void)SSL_CTX_set_default_verify_paths(p->ctx);
-        return true;
-    }
-    bool is_folder = stat(tls->ca_file, &is) == 0 && S_ISDIR(is.st_mode);
-    return SSL_CTX_load_verify_locations(p->ctx, is_folder ? NULL : tls->ca_file,
-                                         is_folder ? tls->ca_file : NULL) == 1 ||
-           refuse_own(p, "the CA certificate file");
-}
-
-static int give_password(char *out, int size, int is_writing, void *arg)
-{
-    const char *password = arg;
-    (void)is_writing;
-    size_t len = password ? strlen(password) : 0;
-    if (len > (size_t)size)
-        return 0;
-    memcpy(out, password ? password : "", len);
-    return (int)len;
-}
-
-static bool show_text(struct kc_probe *p, const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    bool ok = x && SSL_CTX_use_certificate(p->ctx, x) == 1;
-    X509_free(x);
-    while (ok && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-        if (SSL_CTX_add0_chain_cert(p->ctx, x) != 1)
-            X509_free(x);
-    }
-    BIO_free(bio);
-    if (!ok)
-        return refuse_own(p, "the client certificate");
-    ERR_clear_error();
-    return true;
-}
-
-static bool prove_by_text(struct kc_probe *p, const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_password, p->key_password);
-    bool ok = key && SSL_CTX_use_PrivateKey(p->ctx, key) == 1;
-    EVP_PKEY_free(key);
-    BIO_free(bio);
-    return ok || refuse_own(p, "the client key");
-}
-
-static bool identify(struct kc_probe *p, const struct kc_probe_tls *tls)
-{
-    SSL_CTX_set_default_passwd_cb(p->ctx, give_password);
-    SSL_CTX_set_default_passwd_cb_userdata(p->ctx, p->key_password);
-    p->has_certificate = tls->certificate || tls->certificate_file;
-    if (tls->certificate && !show_text(p, tls->certificate))
-        return false;
-    if (tls->certificate_file &&
-        SSL_CTX_use_certificate_chain_file(p->ctx, tls->certificate_file) != 1)
-        return refuse_own(p, "the client certificate file");
-    if (tls->key && !prove_by_text(p, tls->key))
-        return false;
-    if (tls->key_file &&
-        SSL_CTX_use_PrivateKey_file(p->ctx, tls->key_file, SSL_FILETYPE_PEM) != 1)
-        return refuse_own(p, "the client key file");
-    return true;
-}
-
 static bool prepare(struct kc_probe *p, const struct kc_probe_tls *tls)
 {
-    ERR_clear_error();
-    p->key_password = kc_strdup(tls->key_password);
-    p->ctx = SSL_CTX_new(TLS_client_method());
-    if (!p->ctx || !trust(p, tls) || !identify(p, tls))
-        return false;
+    enum kc_probe_part part;
+    struct kc_error err = { 0 };
+    p->has_certificate = tls->certificate || tls->certificate_file;
+    p->ctx = kc_probe_own(tls, &part, &err);
+    if (!p->ctx)
+        return kc_probe_fail(p, KC_PROBE_SETTINGS, err.code, 0, "%s", err.text);
     SSL_CTX_set_verify(p->ctx, SSL_VERIFY_PEER, on_check);
     SSL_CTX_set_cert_cb(p->ctx, on_certificate_wanted, p);
     p->ssl = SSL_new(p->ctx);
     if (!p->ssl || SSL_set_fd(p->ssl, p->fd) != 1)
-        return refuse_own(p, "TLS");
+        return kc_probe_fail(p, KC_PROBE_SETTINGS, KC_CONFIG, 0, "TLS is not there");
     SSL_set_app_data(p->ssl, p);
     unsigned char address[sizeof(struct in6_addr)];
     bool is_literal = inet_pton(AF_INET, p->host, address) == 1 || strchr(p->host, ':');
@@ -325,7 +231,8 @@ static bool goes_on(struct kc_probe *p, int result, bool is_handshake)
     bool is_first =
         is_handshake && !p->certificate.subject[0] && !SSL_get_peer_cert_chain(p->ssl);
     openssl_says(why);
-    if (is_eof && !is_first && p->was_asked_for_certificate && !p->has_certificate)
+    /* a reset overtakes the alert that says so */
+    if (is_eof && !is_first && p->was_asked_for_certificate && !p->has_heard)
         return say_broken(p, true, "they closed the connection");
     if (is_eof && !is_first)
         return kc_probe_fail(p, KC_PROBE_CLOSED, KC_UNREACHABLE, saved,
@@ -333,7 +240,8 @@ static bool goes_on(struct kc_probe *p, int result, bool is_handshake)
     if (is_eof)
         return kc_probe_fail(p, KC_PROBE_NOT_TLS, KC_UNREACHABLE, saved,
                              "they closed the connection at the first message of TLS");
-    if (is_first && !is_alert)
+    bool is_theirs = BIO_number_read(SSL_get_rbio(p->ssl)) > 0; /* not that we have no words */
+    if (is_first && !is_alert && is_theirs)
         return kc_probe_fail(p, KC_PROBE_NOT_TLS, KC_UNREACHABLE, 0,
                              "what came back is not TLS: %s", why);
     return say_broken(p, is_alert, why);
@@ -393,6 +301,7 @@ bool kc_probe_tls_receive(struct kc_probe *p, char *bytes, size_t len)
                 return false;
             continue;
         }
+        p->has_heard = true;
         bytes += n;
         len -= (size_t)n;
     }
@@ -405,11 +314,7 @@ void kc_probe_tls_close(struct kc_probe *p)
         SSL_free(p->ssl);
     if (p->ctx)
         SSL_CTX_free(p->ctx);
-    if (p->key_password)
-        explicit_bzero(p->key_password, strlen(p->key_password));
-    free(p->key_password);
     p->ssl = NULL;
     p->ctx = NULL;
-    p->key_password = NULL;
     ERR_clear_error();
 }
