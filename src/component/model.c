@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "component/model.h"
 
+#include "base/clock.h"
 #include "component/topic.h"
 #include "kafka/cluster.h"
 #include "runtime/json.h"
@@ -91,6 +92,12 @@ static bool ask(enum model model, struct kc_cluster *c, const char *topic, int w
     return ok;
 }
 
+static int left(int64_t deadline_ms)
+{
+    int ms = kc_ms_until(deadline_ms, INT32_MAX);
+    return ms > 0 ? ms : 1;
+}
+
 static void check_topic(enum model model, const char *topic, struct kc_faults *faults)
 {
     if (model != PARTITIONS)
@@ -107,6 +114,7 @@ bool kc_model(const char *name, const struct kc_doc *credentials, const char *to
     struct kc_credentials read = { 0 };
     struct kc_cluster *c = NULL;
     enum model model = find(name);
+    int64_t deadline_ms = kc_now_ms() + wait_ms;
     if (model == MODELS) {
         kc_error_set(err, KC_NOT_FOUND, 0,
                      "there is no model '%.80s'; there are topics, groups and partitions",
@@ -117,8 +125,8 @@ bool kc_model(const char *name, const struct kc_doc *credentials, const char *to
     bool ok = kc_credentials_read(&read, credentials, KC_UNKNOWN_IS_ERROR, faults);
     faults->at = NULL;
     check_topic(model, topic, faults);
-    ok = ok && faults->count == 0 && kc_cluster_open(&c, &read, err) &&
-         ask(model, c, topic, wait_ms, out, err);
+    ok = ok && faults->count == 0 && kc_cluster_open(&c, &read, wait_ms, err) &&
+         ask(model, c, topic, left(deadline_ms), out, err);
     kc_cluster_close(c);
     kc_credentials_free(&read);
     return ok;

@@ -20,6 +20,9 @@
     X(CONFIG,                "config",                          78,                                                     \
       "The settings cannot work.",                                                                                      \
       "Correct the fields that are named.")                                                                             \
+    X(BROKERS_MANY,          "brokers_many",                    78,                                                     \
+      "More addresses are given than are looked at; this is a warning.",                                                \
+      "Give three to five addresses as `brokers`: clients find the other brokers through them.")                        \
     X(NAME_UNRESOLVED,       "name_unresolved",                 69,                                                     \
       "A broker's name is not known to the name server.",                                                               \
       "Check the spelling of `brokers`; a name of a private network is known only inside of it.")                       \
@@ -62,6 +65,9 @@
     X(TLS_FAILED,            "tls_failed",                      69,                                                     \
       "The TLS handshake failed.",                                                                                      \
       "Show the reason to whoever runs the brokers: they and we have no version or cipher of TLS in common, or something in between broke it.")\
+    X(TLS_NOT_CHECKED,       "tls_not_checked",                 78,                                                     \
+      "The broker's certificate is not fully checked, as `properties` has it; this is a warning.",                      \
+      "Remove the line from `properties`: whoever stands between here and the broker can take its place, and be given the password.")\
     X(PLAIN_PORT,            "plain_port_asked_with_tls",       78,                                                     \
       "The port speaks Kafka without TLS, and `securityProtocol` asks for TLS.",                                        \
       "Use the port of the broker's TLS listener in `brokers`; or, only where the network is safe, `securityProtocol` SASL_PLAINTEXT (PLAINTEXT without sign-in).")\
@@ -107,6 +113,15 @@
     X(TOKEN_UNTRUSTED,       "token_untrusted",                 78,                                                     \
       "The token server's certificate was not accepted.",                                                               \
       "Check the host in `tokenUrl`; the authority that signed its certificate goes into `caCertificate`.")             \
+    X(KERBEROS_REFUSED,      "kerberos_refused",                77,                                                     \
+      "Kerberos has no ticket for this sign-in.",                                                                       \
+      "Check `kerberosPrincipal`; without `kerberosKeytab`, that the ticket cache (KRB5CCNAME) holds tickets that are still valid; and that `kerberosServiceName` is the first part of the brokers' principals.")\
+    X(KERBEROS_CONFIG,       "kerberos_config",                 78,                                                     \
+      "The keytab, kinit or krb5.conf cannot be used.",                                                                 \
+      "Check that `kerberosKeytab` is there, can be read and holds a key of `kerberosPrincipal`, that krb5.conf names the realm's KDC, and that kinit is installed.")\
+    X(KERBEROS_UNREACHABLE,  "kerberos_unreachable",            69,                                                     \
+      "The Kerberos server (KDC) does not answer.",                                                                     \
+      "Check the realm's KDC in krb5.conf, and the way from here to it.")                                               \
     X(SIGN_IN_REFUSED,       "sign_in_refused",                 77,                                                     \
       "The broker refused the sign-in.",                                                                                \
       "Check `username` and `password`, and that this user may sign in by this `mechanism`.")                           \

@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "component/topic.h"
 #include "kafka/cluster.h"
+#include "kafka/kerberos.h"
 #include "kafka/token_check.h"
+#include "kafka/trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +60,8 @@ static bool check_settings(struct kc_doctor *d, const struct kc_doc *doc,
     kc_verdict_begin(d->verdict, "settings");
     bool ok =
         is_unread || kc_credentials_read(&d->credentials, doc, KC_UNKNOWN_IS_ERROR, &faults);
+    if (ok && !is_unread)
+        ok = kc_visit_check(&d->credentials, &faults) && kc_trial(&d->credentials, &faults);
     if (d->ask->topic && !kc_topic_is_valid(kc_text(d->ask->topic)))
         kc_faults_add(&others, "/topic", KC_TOPIC_RULE);
     enum kc_cause cause = names_no_broker(&faults) ? KC_CAUSE_BROKERS_MISSING : KC_CAUSE_CONFIG;
@@ -112,6 +116,30 @@ static bool check_token(struct kc_doctor *d)
     return fault == KC_TOKEN_FINE;
 }
 
+/* --- Kerberos --- */
+
+static enum kc_cause kerberos_cause(enum kc_code code)
+{
+    return code == KC_AUTH     ? KC_CAUSE_KERBEROS_REFUSED
+           : code == KC_CONFIG ? KC_CAUSE_KERBEROS_CONFIG
+                               : KC_CAUSE_KERBEROS_UNREACHABLE;
+}
+
+static bool check_kerberos(struct kc_doctor *d)
+{
+    struct kc_error err = { 0 };
+    if (!kc_doctor_signs_in(d) || !d->credentials.kerberos_keytab)
+        return true;
+    kc_verdict_begin(d->verdict, "kerberos");
+    bool ok = kc_kerberos_ensure(&d->credentials, kc_doctor_left(d), &err);
+    if (ok)
+        kc_verdict_fine(d->verdict, -1, "there is a ticket of %s",
+                        d->credentials.kerberos_principal);
+    else
+        kc_verdict_fail(d->verdict, -1, kerberos_cause(err.code), "%s", err.text);
+    return ok;
+}
+
 /* --- signed in --- */
 
 static void fail_sign_in(struct kc_doctor *d, const struct kc_error *err)
@@ -122,22 +150,25 @@ static void fail_sign_in(struct kc_doctor *d, const struct kc_error *err)
     bool is_refused = err->code == KC_AUTH;
     bool is_user = is_refused && is_scram &&
                    kc_visit_is_user_refused(&at->at, &d->credentials, d->deadline_ms);
-    bool is_late = !is_refused && kc_ms_until(d->deadline_ms, 1) == 0;
-    if (is_refused)
+    bool is_late = kc_ms_until(d->deadline_ms, 1) == 0;
+    if (is_refused && d->credentials.mechanism == KC_GSSAPI)
+        kc_verdict_fail(d->verdict, -1, kerberos_cause(kc_kerberos_code(err->text)), "%s",
+                        err->text);
+    else if (is_refused)
         kc_verdict_fail(d->verdict, -1, KC_CAUSE_SIGN_IN_REFUSED, "%s%s", err->text,
                         is_user ? "; the first message was refused already, before the "
                                   "password was looked at: there is no such user for this "
                                   "mechanism"
                                 : "");
+    else if (err->code == KC_CONFIG || is_late)
+        kc_verdict_fail(d->verdict, -1,
+                        err->code == KC_CONFIG ? KC_CAUSE_CONFIG : KC_CAUSE_KAFKA_TIMEOUT, "%s",
+                        err->text);
     else if (!kc_doctor_signs_in(d) && at->wants_sign_in)
         kc_verdict_fail(d->verdict, -1, KC_CAUSE_SIGN_IN_REQUIRED, "%s:%d: on offer: %s",
                         at->at.host, at->at.port, at->offer);
     else
-        kc_verdict_fail(d->verdict, -1,
-                        err->code == KC_CONFIG ? KC_CAUSE_CONFIG
-                        : is_late              ? KC_CAUSE_KAFKA_TIMEOUT
-                                               : KC_CAUSE_KAFKA_FAILED,
-                        "%s", err->text);
+        kc_verdict_fail(d->verdict, -1, KC_CAUSE_KAFKA_FAILED, "%s", err->text);
 }
 
 static bool check_sign_in(struct kc_doctor *d, struct kc_cluster *c, size_t *count)
@@ -254,7 +285,7 @@ static bool check_cluster(struct kc_doctor *d)
     struct kc_credentials working = d->credentials; /* a loan, but for the addresses */
     size_t brokers = 0;
     working.brokers = kc_doctor_brokers(d);
-    bool ok = kc_cluster_open(&c, &working, &err);
+    bool ok = kc_cluster_open(&c, &working, kc_doctor_left(d), &err);
     if (!ok) {
         kc_verdict_begin(d->verdict, kc_doctor_signs_in(d) ? "sign-in" : "metadata");
         fail_sign_in(d, &err);
@@ -275,7 +306,7 @@ struct kc_verdict *kc_verify(const struct kc_doc *credentials, const struct kc_v
     d->ask = ask;
     d->deadline_ms = kc_now_ms() + wait_ms;
     (void)(check_settings(d, credentials, faults) && kc_doctor_way(d) && check_token(d) &&
-           check_cluster(d));
+           check_kerberos(d) && check_cluster(d));
     kc_credentials_free(&d->credentials);
     free(d);
     return verdict;

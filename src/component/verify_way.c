@@ -87,8 +87,11 @@ static void tell(struct kc_doctor *d, const struct kc_visit *v, enum kc_visit_st
         break;
     case KC_AT_TLS:
         kc_verdict_fine(d->verdict, v->ms[stage],
-                        "certificate of %s, issued by %s, valid until %s", c->subject,
-                        c->issuer, c->not_after);
+                        "certificate of %s, issued by %s, valid until %s%s", c->subject,
+                        c->issuer, c->not_after,
+                        v->is_unchecked  ? "; it was not checked"
+                        : v->is_any_name ? "; its name was not checked"
+                                         : "");
         break;
     case KC_AT_KAFKA:
         kc_verdict_fine(d->verdict, v->ms[stage], "it is Kafka");
@@ -122,6 +125,29 @@ static void warn_of_others(struct kc_doctor *d, const struct kc_visit *best)
     }
 }
 
+static void warn_of_trust(struct kc_doctor *d, const struct kc_visit *best)
+{
+    if (best->is_unchecked)
+        kc_verdict_warn(
+            d->verdict, KC_CAUSE_TLS_NOT_CHECKED,
+            "enable.ssl.certificate.verification is false: any certificate is taken");
+    else if (best->is_any_name)
+        kc_verdict_warn(d->verdict, KC_CAUSE_TLS_NOT_CHECKED,
+                        "ssl.endpoint.identification.algorithm is none: a certificate for "
+                        "another host is taken too");
+}
+
+static void warn_of_the_rest(struct kc_doctor *d, const char *list)
+{
+    struct kc_broker more;
+    size_t count = d->visit_count;
+    while (kc_brokers_next(&list, &more))
+        count++;
+    if (count > d->visit_count)
+        kc_verdict_warn(d->verdict, KC_CAUSE_BROKERS_MANY,
+                        "the first %zu of %zu addresses were looked at", d->visit_count, count);
+}
+
 bool kc_doctor_way(struct kc_doctor *d)
 {
     static const char *const names[] = { "name", "tcp", "tls", "kafka", "mechanism" };
@@ -130,9 +156,11 @@ bool kc_doctor_way(struct kc_doctor *d)
     while (d->visit_count < KC_VISITS_MAX &&
            kc_brokers_next(&list, &d->visits[d->visit_count].at))
         d->visit_count++;
+    warn_of_the_rest(d, list);
     kc_visit_all(d->visits, d->visit_count, &d->credentials, d->deadline_ms, GRACE_MS);
     const struct kc_visit *best = kc_doctor_best(d);
     warn_of_others(d, best);
+    warn_of_trust(d, best);
     for (enum kc_visit_stage s = KC_AT_NAME; s < KC_AT_END && s <= best->stage; s++) {
         bool fails = s == best->stage;
         if (!fails && ((s == KC_AT_TLS && !kc_credentials_has_tls(&d->credentials)) ||
@@ -178,9 +206,11 @@ static bool was_visited(const struct kc_doctor *d, const struct kc_broker *at)
 bool kc_doctor_listeners(struct kc_doctor *d, size_t count)
 {
     struct kc_buf why;
-    char reason[REASON_SIZE];
+    char reason[REASON_SIZE], part[40] = "";
     size_t new = 0, failed = 0, looked_at = count < KC_VISITS_MAX ? count : KC_VISITS_MAX;
     kc_verdict_begin(d->verdict, "listeners");
+    if (looked_at < count)
+        (void)snprintf(part, sizeof(part), "the first %zu of ", looked_at);
     for (size_t i = 0; i < looked_at; i++) {
         if (!was_visited(d, &d->listeners[i].at))
             d->listeners[new ++].at = d->listeners[i].at;
@@ -194,11 +224,11 @@ bool kc_doctor_listeners(struct kc_doctor *d, size_t count)
     }
     if (failed > 0)
         kc_verdict_fail(d->verdict, -1, KC_CAUSE_LISTENERS_UNREACHABLE,
-                        "%zu of %zu advertised addresses: %.*s", failed, count, (int)why.len,
-                        why.data);
+                        "%zu of %s%zu advertised addresses: %.*s", failed, part, count,
+                        (int)why.len, why.data);
     else
-        kc_verdict_fine(d->verdict, -1, "%zu of %zu advertised addresses answer", looked_at,
-                        count);
+        kc_verdict_fine(d->verdict, -1, "%zu of %s%zu advertised addresses answer", looked_at,
+                        part, count);
     kc_buf_deinit(&why);
     return failed == 0;
 }

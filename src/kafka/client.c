@@ -8,6 +8,7 @@
 #include "kafka/rotation_private.h"
 #include "kafka/token.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ static const struct kc_property optional[] = {
 void kc_health_init(struct kc_health *h)
 {
     memset(h, 0, sizeof(*h));
+    atomic_init(&h->names.ms, LLONG_MAX);
     pthread_mutex_init(&h->lock, NULL);
 }
 
@@ -83,8 +85,10 @@ void kc_health_refused(struct kc_health *h, struct kc_error *err)
     char why[TROUBLE_SIZE];
     pthread_mutex_lock(&h->lock);
     retell(h, why);
-    kc_error_set(err, KC_AUTH, RD_KAFKA_RESP_ERR__AUTHENTICATION,
-                 "the broker refused the sign-in; check username, password and mechanism: %s",
+    kc_error_set(err, KC_AUTH, RD_KAFKA_RESP_ERR__AUTHENTICATION, "%s%s",
+                 h->is_noted ? ""
+                             : "the broker refused the sign-in; check username, password and "
+                               "mechanism: ",
                  why);
     pthread_mutex_unlock(&h->lock);
 }
@@ -130,6 +134,7 @@ void kc_health_note(struct kc_health *h, const struct kc_error *err)
         atomic_store(&h->is_refused, true);
     (void)snprintf(h->trouble, sizeof(h->trouble), "%.*s", (int)sizeof(h->trouble) - 1,
                    err->text);
+    h->is_noted = true;
     pthread_mutex_unlock(&h->lock);
     kc_log(is_news ? KC_WARN : KC_DEBUG, "kafka_trouble", KC_S("reason", err->text),
            KC_S("error", kc_code_name(err->code)));
@@ -164,8 +169,10 @@ static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const ch
     if (may_end && !h->was_ok)
         atomic_store(&h->is_refused, true);
     /* "1/1 brokers are down" explains less than what was said before */
-    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !h->trouble[0])
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !h->trouble[0]) {
         snprintf(h->trouble, sizeof(h->trouble), "%s", reason);
+        h->is_noted = false;
+    }
     pthread_mutex_unlock(&h->lock);
     kc_log(is_news && code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ? KC_WARN : KC_DEBUG,
            "kafka_trouble", KC_S("reason", reason), KC_S("error", rd_kafka_err2name(code)));
@@ -194,6 +201,26 @@ static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char 
     char *said = health ? heard(health, text) : kc_strdup(text);
     kc_log(ours, "librdkafka", KC_S("facility", fac), KC_S("text", said));
     free(said);
+}
+
+/* As getaddrinfo(), but for what librdkafka waits for before a client is gone: its threads, and
+ * so a resolver that hangs. */
+static int on_name(const char *node, const char *service, const struct addrinfo *hints,
+                   struct addrinfo **list, void *opaque)
+{
+    struct kc_health *h = opaque;
+    if (!node) {
+        freeaddrinfo(*list); /* so librdkafka gives it back */
+        return 0;
+    }
+    pthread_mutex_lock(&h->lock);
+    (void)snprintf(h->looked_up, sizeof(h->looked_up), "%s:%s", node, service);
+    pthread_mutex_unlock(&h->lock);
+    int result = kc_names_list(node, service, hints, &h->names, list);
+    pthread_mutex_lock(&h->lock);
+    h->looked_up[0] = '\0';
+    pthread_mutex_unlock(&h->lock);
+    return result;
 }
 
 /* token.c brings a new one before the old one expires. */
@@ -296,6 +323,7 @@ rd_kafka_conf_t *kc_client_conf(rd_kafka_type_t type, const struct kc_credential
     rd_kafka_conf_set_opaque(conf, health);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_resolve_cb(conf, on_name);
     return conf;
 }
 
@@ -306,7 +334,7 @@ rd_kafka_t *kc_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf,
                           struct kc_error *err)
 {
     char why[512];
-    if (credentials->kerberos_keytab && !kc_kerberos_ensure(credentials, err)) {
+    if (credentials->kerberos_keytab && !kc_kerberos_ensure(credentials, KC_KERBEROS_MS, err)) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
@@ -334,6 +362,8 @@ void kc_client_free(rd_kafka_t *rk, int destroy_flags)
         return;
     kc_rotation_leave(rk);
     kc_token_leave(rk);
+    struct kc_health *h = rd_kafka_opaque(rk);
+    atomic_store(&h->names.ms, 0);
     rd_kafka_destroy_flags(rk, destroy_flags);
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "kafka/credentials.h"
 #include "kafka/scrub.h"
+#include "net/names.h"
 
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
@@ -16,9 +17,12 @@
 struct kc_health {
     atomic_bool is_refused; /* the broker refused the sign-in, and never accepted one before */
     bool is_brief; /* a client for one question: a refusal is its answer; set after init */
+    struct kc_until names; /* when look-ups of names are given up: as the client closes */
     pthread_mutex_t lock;
+    char looked_up[300];       /* "host:port" whose name nobody has told yet; needs lock */
     bool was_ok;               /* something has succeeded; needs lock */
     char trouble[512];         /* "" when all is well; needs lock */
+    bool is_noted;             /* it is what kc_health_note() was told; needs lock */
     struct kc_secrets secrets; /* that the other side may repeat; needs lock */
 };
 

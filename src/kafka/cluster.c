@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "kafka/client.h"
+#include "kafka/kerberos.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +22,14 @@ struct kc_cluster {
 };
 
 bool kc_cluster_open(struct kc_cluster **out, const struct kc_credentials *credentials,
-                     struct kc_error *err)
+                     int wait_ms, struct kc_error *err)
 {
     static const struct kc_property none[] = { { NULL, NULL } };
     struct kc_cluster *c = kc_new0(struct kc_cluster);
     kc_health_init(&c->health);
     c->health.is_brief = true;
+    if (credentials->kerberos_keytab && !kc_kerberos_ensure(credentials, wait_ms, err))
+        goto fail;
     rd_kafka_conf_t *conf =
         kc_client_conf(RD_KAFKA_PRODUCER, credentials, none, &c->health, err);
     if (!conf)
@@ -135,20 +138,25 @@ bool kc_cluster_listeners(struct kc_cluster *c, int wait_ms, struct kc_broker *o
 }
 
 /* librdkafka's trouble begins with "PROTOCOL://HOST:PORT/WHICH: ", where WHICH is a number for
- * a broker that was heard of from another, and "bootstrap" for one that was given. */
+ * a broker that was heard of from another, and "bootstrap" for one that was given. A resolver
+ * that hangs at their names is no trouble yet. */
 bool kc_cluster_lost(struct kc_cluster *c, struct kc_broker *at)
 {
-    char text[sizeof(c->health.trouble)];
+    char text[sizeof(c->health.trouble)], name[sizeof(c->health.looked_up)];
+    const char *list = name;
     pthread_mutex_lock(&c->health.lock);
     memcpy(text, c->health.trouble, sizeof(text));
+    memcpy(name, c->health.looked_up, sizeof(name));
     pthread_mutex_unlock(&c->health.lock);
+    if (name[0])
+        return kc_brokers_next(&list, at);
     char *address = strstr(text, "://");
     char *which = address ? strchr(address + 3, '/') : NULL;
     size_t digits = which ? strspn(which + 1, "0123456789") : 0;
     if (!which || digits == 0 || which[1 + digits] != ':')
         return false;
     *which = '\0';
-    const char *list = address + 3;
+    list = address + 3;
     return kc_brokers_next(&list, at);
 }
 

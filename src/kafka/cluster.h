@@ -14,9 +14,10 @@
 
 struct kc_cluster; /* opaque */
 
-/* The credentials are borrowed until close. Does not wait for a broker. */
+/* The credentials are borrowed until close. Does not wait for a broker, but wait_ms for a
+ * ticket where a keytab is given. */
 bool kc_cluster_open(struct kc_cluster **out, const struct kc_credentials *credentials,
-                     struct kc_error *err) KC_MUST_CHECK;
+                     int wait_ms, struct kc_error *err) KC_MUST_CHECK;
 
 /* Asks a broker who else there is: it was reached, it took the sign-in, it answers. */
 bool kc_cluster_brokers(struct kc_cluster *c, int wait_ms, int *count,

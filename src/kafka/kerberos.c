@@ -25,9 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KINIT_MS      8000 /* less than the 10 s that `verify` has */
-#define STEP_MS       10   /* how often it is looked whether kinit is gone */
-#define RETRY_MS      500  /* doubled up to … */
+#define STEP_MS       10  /* how often it is looked whether kinit is gone */
+#define RETRY_MS      500 /* doubled up to … */
 #define RETRY_MAX_MS  30000
 #define RENEW_MIN_MS  500 /* whatever a ticket's life: not more often */
 #define RENEW_MAX_MS  (6 * 3600 * 1000)
@@ -91,9 +90,9 @@ static int spawn(pid_t *pid, char *const argv[], int complaints)
 }
 
 /* Waits for kinit's end, or makes it end. Its exit code, or -1. */
-static int wait_for(pid_t pid)
+static int wait_for(pid_t pid, int wait_ms)
 {
-    int64_t deadline_ms = kc_now_ms() + KINIT_MS;
+    int64_t deadline_ms = kc_now_ms() + wait_ms;
     int status = 0;
     pid_t gone;
     while ((gone = waitpid(pid, &status, WNOHANG)) == 0 && kc_now_ms() < deadline_ms)
@@ -115,17 +114,16 @@ static bool has_any(const char *text, const char *const *words)
     return false;
 }
 
-static void explain(const char *complaint, struct kc_error *err)
+enum kc_code kc_kerberos_code(const char *complaint)
 {
     static const char *const absent[] = { "Cannot contact any KDC", "temporarily", "timed out",
                                           NULL };
     static const char *const wrong[] = { "eytab",           "ey table",
                                          "Cannot find KDC", "configuration file",
                                          "alformed",        NULL };
-    enum kc_code code = has_any(complaint, absent)  ? KC_UNAVAILABLE
-                        : has_any(complaint, wrong) ? KC_CONFIG
-                                                    : KC_AUTH;
-    kc_error_set(err, code, 0, "kinit: %s", *complaint ? complaint : "no reason given");
+    return has_any(complaint, absent)  ? KC_UNAVAILABLE
+           : has_any(complaint, wrong) ? KC_CONFIG
+                                       : KC_AUTH;
 }
 
 /* "kinit: Client … not found" without its own name and what follows the first line. */
@@ -140,7 +138,20 @@ static void read_complaint(int fd, char text[COMPLAINT_MAX])
     text[strcspn(text, "\r\n")] = '\0';
 }
 
-static bool run_kinit(const char *cache, struct kc_error *err)
+/* kinit asks the KDC first, and where that is away says nothing of a keytab that is not there.
+ */
+static bool has_keytab(struct kc_error *err)
+{
+    static const char kind[] = "FILE:";
+    bool has_kind = strncmp(all.keytab, kind, sizeof(kind) - 1) == 0;
+    const char *path = has_kind ? all.keytab + sizeof(kind) - 1 : all.keytab;
+    if (access(path, R_OK) == 0)
+        return true;
+    kc_error_set(err, KC_CONFIG, errno, "the keytab %s: %s", path, strerror(errno));
+    return false;
+}
+
+static bool run_kinit(const char *cache, int wait_ms, struct kc_error *err)
 {
     char name[] = "kinit", k[] = "-k", t[] = "-t", c[] = "-c", dashes[] = "--";
     char target[PATH_SIZE + 32], complaint[COMPLAINT_MAX] = "";
@@ -148,23 +159,26 @@ static bool run_kinit(const char *cache, struct kc_error *err)
     char *argv[] = { name, k, t, all.keytab, c, target, dashes, all.principal, NULL };
     int ends[2];
     pid_t pid;
+    if (!has_keytab(err))
+        return false;
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
         kc_error_set(err, KC_UNAVAILABLE, errno, "kinit: %s", strerror(errno));
         return false;
     }
     int failed = spawn(&pid, argv, ends[1]);
     close(ends[1]);
-    int code = failed ? -1 : wait_for(pid);
+    int code = failed ? -1 : wait_for(pid, wait_ms);
     if (failed == ENOENT)
         kc_error_set(err, KC_CONFIG, failed,
                      "kinit is not installed; Debian has it in the package krb5-user");
     else if (failed)
         kc_error_set(err, KC_CONFIG, failed, "kinit cannot be run: %s", strerror(failed));
     else if (code < 0)
-        kc_error_set(err, KC_UNAVAILABLE, 0, "kinit did not end within %d s", KINIT_MS / 1000);
+        kc_error_set(err, KC_UNAVAILABLE, 0, "kinit did not end within %d ms", wait_ms);
     if (code > 0) {
         read_complaint(ends[0], complaint);
-        explain(complaint, err);
+        kc_error_set(err, kc_kerberos_code(complaint), 0, "kinit: %s",
+                     *complaint ? complaint : "no reason given");
     }
     close(ends[0]);
     return code == 0;
@@ -193,12 +207,12 @@ static int renewal_ms(const char *cache)
 
 /* New tickets are written beside the old ones and take their place at once, so that whoever
  * signs in meanwhile finds either. */
-static bool fetch(int *due_ms, struct kc_error *err)
+static bool fetch(int wait_ms, int *due_ms, struct kc_error *err)
 {
     char fresh[PATH_SIZE + 16], cache[PATH_SIZE + 16];
     snprintf(fresh, sizeof(fresh), "%s/fresh", all.folder);
     snprintf(cache, sizeof(cache), "%s/tickets", all.folder);
-    if (!run_kinit(fresh, err)) {
+    if (!run_kinit(fresh, wait_ms, err)) {
         kc_error_wrap(err, "get Kerberos tickets for '%s'", all.principal);
         return false;
     }
@@ -226,7 +240,7 @@ static void *run(void *arg)
             continue;
         }
         pthread_mutex_unlock(&all.lock);
-        if (fetch(&wait_ms, &err)) {
+        if (fetch(KC_KERBEROS_MS, &wait_ms, &err)) {
             retry_ms = RETRY_MS;
         } else {
             kc_log(KC_WARN, "tickets_not_renewed", KC_E(&err));
@@ -296,12 +310,12 @@ static bool is_ours(const struct kc_credentials *c, struct kc_error *err)
 }
 
 /* needs all.lock, and lets it go meanwhile */
-static bool fetch_first(struct kc_error *err)
+static bool fetch_first(int wait_ms, struct kc_error *err)
 {
     int *due_ms = kc_new0(int);
     all.is_fetching = true;
     pthread_mutex_unlock(&all.lock);
-    bool ok = fetch(due_ms, err);
+    bool ok = fetch(wait_ms, due_ms, err);
     pthread_mutex_lock(&all.lock);
     all.is_fetching = false;
     all.has_ticket = ok;
@@ -313,14 +327,19 @@ static bool fetch_first(struct kc_error *err)
     return ok;
 }
 
-bool kc_kerberos_ensure(const struct kc_credentials *c, struct kc_error *err)
+bool kc_kerberos_ensure(const struct kc_credentials *c, int wait_ms, struct kc_error *err)
 {
+    int64_t deadline_ms = kc_now_ms() + wait_ms;
     pthread_mutex_lock(&all.lock);
     bool ok = is_ours(c, err);
-    while (ok && all.is_fetching)
-        kc_cond_wait(&all.changed, &all.lock, WAIT_MS);
+    while (ok && all.is_fetching && (wait_ms = kc_ms_until(deadline_ms, WAIT_MS)) > 0)
+        kc_cond_wait(&all.changed, &all.lock, wait_ms);
+    if (ok && all.is_fetching) {
+        kc_error_set(err, KC_UNAVAILABLE, 0, "kinit did not end in time");
+        ok = false;
+    }
     if (ok && !all.has_ticket)
-        ok = fetch_first(err);
+        ok = fetch_first(kc_ms_until(deadline_ms, WAIT_MS), err);
     pthread_mutex_unlock(&all.lock);
     return ok;
 }

@@ -19,10 +19,16 @@
  */
 bool kc_kerberos_prepare(const struct kc_doc *credentials, struct kc_error *err) KC_MUST_CHECK;
 
-/* Makes sure that there is a ticket of c->kerberos_keytab, waiting for the first one: 8 s at
- * most. CONFIG where kinit or the keytab is missing or another identity is in use, AUTH where
+#define KC_KERBEROS_MS 8000 /* the usual wait for the first ticket */
+
+/* Makes sure that there is a ticket of c->kerberos_keytab, waiting so long for the first one.
+ * CONFIG where kinit or the keytab is missing or another identity is in use, AUTH where
  * the KDC refuses, UNAVAILABLE where it does not answer. Any thread. */
-bool kc_kerberos_ensure(const struct kc_credentials *c, struct kc_error *err) KC_MUST_CHECK;
+bool kc_kerberos_ensure(const struct kc_credentials *c, int wait_ms,
+                        struct kc_error *err) KC_MUST_CHECK;
+
+/* Which of these a complaint of Kerberos' library is about. */
+enum kc_code kc_kerberos_code(const char *complaint);
 
 void kc_kerberos_close(void); /* the tickets go; when no client is left. Never opened is fine */
 

@@ -26,8 +26,10 @@ static bool call(struct kc_http *http, struct kc_http_request *request, void *ar
     return kc_http_call(http, request, &one->answer, &one->memory, err);
 }
 
-static enum kc_token_fault fault_of(const struct kc_error *err, int status, bool has_answer)
+static enum kc_token_fault fault_of(const struct kc_error *err,
+                                    const struct kc_http_answer *answer, bool has_answer)
 {
+    int status = answer->status;
     switch (err->code) {
     case KC_TIMEOUT:
         return KC_TOKEN_TIMEOUT;
@@ -43,7 +45,7 @@ static enum kc_token_fault fault_of(const struct kc_error *err, int status, bool
             return status > 0 ? KC_TOKEN_TOO_LARGE : KC_TOKEN_BAD_ANSWER;
         return status == 200 ? KC_TOKEN_BAD_ANSWER : KC_TOKEN_SERVER_FAILED;
     default:
-        return KC_TOKEN_UNREACHABLE;
+        return answer->is_late ? KC_TOKEN_TIMEOUT : KC_TOKEN_UNREACHABLE;
     }
 }
 
@@ -81,8 +83,7 @@ enum kc_token_fault kc_token_check(const struct kc_credentials *c, int wait_ms,
     bool has_answer = ask(http, &account, &one, err);
     bool ok = has_answer &&
               kc_token_take(&token, &account, one.answer.status, kc_buf_peek(&one.memory), err);
-    enum kc_token_fault fault =
-        ok ? KC_TOKEN_FINE : fault_of(err, one.answer.status, has_answer);
+    enum kc_token_fault fault = ok ? KC_TOKEN_FINE : fault_of(err, &one.answer, has_answer);
     *life_ms = token.life_ms;
     if (token.text)
         explicit_bzero(token.text, strlen(token.text));

@@ -15,7 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define AGAIN_MS 2000 /* for the other protocol, where one did not answer as it should */
+#define LIST_SIZE 1024 /* as long as a property can be */
+#define AGAIN_MS  2000 /* for the other protocol, where one did not answer as it should */
 
 /* What all visits of a call have in common. */
 struct tour {
@@ -24,6 +25,7 @@ struct tour {
     int grace_ms;
     int family;
     struct kc_probe_tls tls;
+    char ciphers[LIST_SIZE], curves[LIST_SIZE], sigalgs[LIST_SIZE]; /* what tls borrows */
 };
 
 struct visitor {
@@ -98,7 +100,8 @@ static bool ends_at_probe(struct kc_visit *v, const struct kc_probe *p, const st
 static bool is_kafka(const struct kc_broker *at, const struct tour *t, bool with_tls)
 {
     static const struct kc_probe_tls any = { .checks_nothing = true };
-    struct kc_until until = { .ms = kc_now_ms() + AGAIN_MS };
+    long long again_ms = kc_now_ms() + AGAIN_MS, end_ms = atomic_load(&t->until.ms);
+    struct kc_until until = { .ms = again_ms < end_ms ? again_ms : end_ms };
     struct kc_probe p;
     bool ok = kc_probe_open(&p, at->host, at->port, t->family, &until) &&
               (!with_tls || kc_probe_secure(&p, &any)) &&
@@ -187,6 +190,8 @@ static bool visit(struct kc_visit *v, struct tour *t)
     v->ms[KC_AT_TCP] = p.ms[KC_PROBE_TCP];
     v->ms[KC_AT_TLS] = p.ms[KC_PROBE_TLS];
     v->certificate = p.certificate;
+    v->is_unchecked = kc_credentials_has_tls(t->c) && t->tls.checks_nothing;
+    v->is_any_name = kc_credentials_has_tls(t->c) && t->tls.checks_no_name;
     (void)snprintf(v->addresses, sizeof(v->addresses), "%s", p.addresses);
     kc_probe_close(&p);
     if (!ok)
@@ -212,33 +217,57 @@ static void *run(void *arg)
 
 /* --- all of them --- */
 
+/* NULL where it is not set. */
+static const char *get(rd_kafka_conf_t *conf, const char *name, char value[LIST_SIZE])
+{
+    size_t size = LIST_SIZE;
+    value[0] = '\0';
+    (void)rd_kafka_conf_get(conf, name, value, &size);
+    return value[0] ? value : NULL;
+}
+
 /* What the extra properties say of TLS and addresses, librdkafka has read. */
 static void read_properties(struct tour *t)
 {
     static const struct kc_property none[] = { { NULL, NULL } };
     struct kc_health health;
     struct kc_error ignored = { 0 };
-    char value[64];
-    size_t size = sizeof(value);
+    char value[LIST_SIZE];
     kc_health_init(&health);
-    rd_kafka_conf_t *conf = kc_client_conf(RD_KAFKA_PRODUCER, t->c, none, &health, &ignored);
     t->family = AF_UNSPEC;
-    if (conf && rd_kafka_conf_get(conf, "enable.ssl.certificate.verification", value, &size) ==
-                    RD_KAFKA_CONF_OK)
-        t->tls.checks_nothing = strcasecmp(value, "false") == 0;
-    size = sizeof(value);
-    if (conf && rd_kafka_conf_get(conf, "ssl.endpoint.identification.algorithm", value,
-                                  &size) == RD_KAFKA_CONF_OK)
-        t->tls.checks_no_name = strcasecmp(value, "none") == 0;
-    size = sizeof(value);
-    if (conf &&
-        rd_kafka_conf_get(conf, "broker.address.family", value, &size) == RD_KAFKA_CONF_OK)
-        t->family = strcmp(value, "v4") == 0   ? AF_INET
-                    : strcmp(value, "v6") == 0 ? AF_INET6
-                                               : AF_UNSPEC;
-    if (conf)
+    rd_kafka_conf_t *conf = kc_client_conf(RD_KAFKA_PRODUCER, t->c, none, &health, &ignored);
+    if (conf) {
+        if (get(conf, "enable.ssl.certificate.verification", value))
+            t->tls.checks_nothing = strcasecmp(value, "false") == 0;
+        if (get(conf, "ssl.endpoint.identification.algorithm", value))
+            t->tls.checks_no_name = strcasecmp(value, "none") == 0;
+        if (get(conf, "broker.address.family", value))
+            t->family = strcmp(value, "v4") == 0   ? AF_INET
+                        : strcmp(value, "v6") == 0 ? AF_INET6
+                                                   : AF_UNSPEC;
+        t->tls.ciphers = get(conf, "ssl.cipher.suites", t->ciphers);
+        t->tls.curves = get(conf, "ssl.curves.list", t->curves);
+        t->tls.sigalgs = get(conf, "ssl.sigalgs.list", t->sigalgs);
         rd_kafka_conf_destroy(conf);
+    }
     kc_health_deinit(&health);
+}
+
+static const char *pointer_of(enum kc_probe_part part, const struct kc_credentials *c)
+{
+    switch (part) {
+    case KC_PART_CA:
+        return c->ca_certificate ? "/caCertificate" : "/caCertificateFile";
+    case KC_PART_CERTIFICATE:
+        return c->client_certificate ? "/clientCertificate" : "/clientCertificateFile";
+    case KC_PART_KEY:
+        return c->client_key ? "/clientKey" : "/clientKeyFile";
+    case KC_PART_PASSWORD:
+        return "/clientKeyPassword";
+    case KC_PART_LISTS:
+        break;
+    }
+    return "/properties";
 }
 
 static void prepare(struct tour *t, const struct kc_credentials *c, int64_t deadline_ms,
@@ -257,6 +286,20 @@ static void prepare(struct tour *t, const struct kc_credentials *c, int64_t dead
     };
     atomic_init(&t->until.ms, deadline_ms);
     read_properties(t);
+}
+
+bool kc_visit_check(const struct kc_credentials *c, struct kc_faults *faults)
+{
+    struct tour t;
+    enum kc_probe_part part;
+    struct kc_error err = { 0 };
+    if (!kc_credentials_has_tls(c))
+        return true;
+    prepare(&t, c, 0, -1);
+    if (kc_probe_check(&t.tls, &part, &err))
+        return true;
+    kc_faults_add(faults, pointer_of(part, c), "%s", err.text);
+    return false;
 }
 
 void kc_visit_all(struct kc_visit *visits, size_t count, const struct kc_credentials *c,

@@ -51,9 +51,14 @@ struct kc_visit {
     int64_t ms[KC_AT_END];
     char addresses[KC_NAMES_SHOWN_SIZE];
     struct kc_probe_certificate certificate;
-    char offer[KC_OFFER_TEXT]; /* "PLAIN, SCRAM-SHA-512"; "" where none was told */
+    char offer[KC_OFFER_TEXT];      /* "PLAIN, SCRAM-SHA-512"; "" where none was told */
+    bool is_unchecked, is_any_name; /* the properties leave out checks of its certificate */
     bool wants_sign_in; /* the listener offers mechanisms, and the credentials have none */
 };
+
+/* Whether the CA, the certificate, the key and the lists of ciphers can be used; otherwise a
+ * fault with its field. Asks nobody. */
+bool kc_visit_check(const struct kc_credentials *c, struct kc_faults *faults) KC_MUST_CHECK;
 
 /* Visits those of `visits` whose `at` is set; the rest is filled in. Returns when all are over,
  * or at the deadline. grace_ms: how long the others have once one went all the way; -1: as long

@@ -13,6 +13,7 @@
 #include "component/model.h"
 #include "component/verify.h"
 #include "kafka/cluster.h"
+#include "kafka/kerberos.h"
 #include "transport/http/request.h"
 
 #include <stdlib.h>
@@ -248,7 +249,7 @@ static void *run_watcher(void *arg)
     kc_faults_init(&ignored);
     if (kc_credentials_read(&credentials, all->service->env->step.credentials,
                             KC_UNKNOWN_IS_WARNING, &ignored) &&
-        kc_cluster_open(&cluster, &credentials, &err)) {
+        kc_cluster_open(&cluster, &credentials, KC_KERBEROS_MS, &err)) {
         do
             look(all, cluster);
         while (pause_between(all));
