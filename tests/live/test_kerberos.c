@@ -228,7 +228,7 @@ static void what_is_wrong_is_told_apart(void **state)
 {
     (void)state;
     assert_ends(environment("SASL_SSL", keytab_of(KDC_CLIENT, "/nowhere/keytab")), 78,
-                "/nowhere/keytab' not found");
+                "/nowhere/keytab: No such file");
     assert_ends(environment("SASL_SSL", keytab_of(KDC_CLIENT, kdc->service_keytab)), 78,
                 "no suitable keys");
     kdc_admin(kdc, "addprinc -randkey bob@" KDC_REALM);
@@ -291,6 +291,19 @@ static void a_request_cannot_use_the_servers_tickets(void **state)
     assert_int_equal(left_behind(), 0);
 }
 
+static void verify_says(const char *const env[], int exit_code, const char *code,
+                        const char *words)
+{
+    char wanted[80];
+    struct run run =
+        run_component(ARGS("verify"), &(struct process_options){ .env = env }, "", WAIT_MS);
+    assert_exit(&run, exit_code);
+    snprintf(wanted, sizeof(wanted), "\"code\":\"%s\"", code);
+    if (!strstr(run.out, wanted) || !strstr(run.out, words))
+        fail_msg("not %s with '%s': %s", code, words, run.out);
+    run_free(&run);
+}
+
 static void verify_says_so_too(void **state)
 {
     (void)state;
@@ -299,21 +312,16 @@ static void verify_says_so_too(void **state)
         "", WAIT_MS);
     assert_exit(&run, 0);
     run_free(&run);
-    const char *const *env =
-        environment("SASL_SSL", keytab_of(KDC_CLIENT, kdc->service_keytab));
-    run = run_component(ARGS("verify"), &(struct process_options){ .env = env }, "", WAIT_MS);
-    assert_exit(&run, 78);
-    if (!strstr(run.out, "no suitable keys"))
-        fail_msg("the cause is not in: %s", run.out);
-    run_free(&run);
+    verify_says(environment("SASL_SSL", keytab_of(KDC_CLIENT, kdc->service_keytab)), 78,
+                "kerberos_config", "no suitable keys");
+    const char *const *env = environment("SASL_SSL", json_object());
+    verify_says(ARGS(env[0], env[1], env[2], "KRB5CCNAME=FILE:/nowhere/tickets"), 77,
+                "kerberos_refused", "No Kerberos credentials available");
     kdc_stop(kdc);
-    run = run_component(ARGS("verify"),
-                        &(struct process_options){ .env = environment("SASL_SSL", keytab()) },
-                        "", WAIT_MS);
-    assert_exit(&run, 69);
-    if (!strstr(run.out, "Cannot contact any KDC"))
-        fail_msg("the cause is not in: %s", run.out);
-    run_free(&run);
+    verify_says(environment("SASL_SSL", keytab()), 69, "kerberos_unreachable",
+                "Cannot contact any KDC");
+    verify_says(environment("SASL_SSL", keytab_of(KDC_CLIENT, "/nowhere/keytab")), 78,
+                "kerberos_config", "/nowhere/keytab: No such file");
     assert_int_equal(left_behind(), 0);
 }
 

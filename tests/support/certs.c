@@ -34,9 +34,10 @@ static void extend(X509 *cert, X509 *issuer, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
-/* ca == NULL: an authority, signed by itself. names is a subjectAltName, or NULL. */
-static struct signer make(const char *common_name, const char *names, long until_s,
-                          const struct signer *ca)
+/* ca == NULL: an authority, signed by itself. names is a subjectAltName, or NULL; use an
+ * extendedKeyUsage, or NULL. */
+static struct signer make_for(const char *common_name, const char *names, const char *use,
+                              long until_s, const struct signer *ca)
 {
     struct signer made = { EVP_EC_gen("P-256"), X509_new() };
     assert_non_null(made.key);
@@ -57,8 +58,16 @@ static struct signer make(const char *common_name, const char *names, long until
     extend(made.cert, by->cert, NID_subject_key_identifier, "hash");
     if (names)
         extend(made.cert, by->cert, NID_subject_alt_name, names);
+    if (use)
+        extend(made.cert, by->cert, NID_ext_key_usage, use);
     assert_true(X509_sign(made.cert, by->key, EVP_sha256()) > 0);
     return made;
+}
+
+static struct signer make(const char *common_name, const char *names, long until_s,
+                          const struct signer *ca)
+{
+    return make_for(common_name, names, NULL, until_s, ca);
 }
 
 static void save(const struct signer *signer, bool with_key, const char *folder,
@@ -72,6 +81,19 @@ static void save(const struct signer *signer, bool with_key, const char *folder,
         assert_int_equal(
             PEM_write_PKCS8PrivateKey(file, signer->key, NULL, NULL, 0, NULL, NULL), 1);
     assert_int_equal(PEM_write_X509(file, signer->cert), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void save_locked(const struct signer *signer, const char *folder, char path[160])
+{
+    static char password[] = "locked-Secret";
+    assert_true(snprintf(path, 160, "%s/locked.pem", folder) < 160);
+    FILE *file = fopen(path, "w");
+    if (!file)
+        fail_test("cannot write %s", path);
+    assert_int_equal(PEM_write_PKCS8PrivateKey(file, signer->key, EVP_aes_256_cbc(), password,
+                                               sizeof(password) - 1, NULL, NULL),
+                     1);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -102,7 +124,13 @@ void certs_make(struct certs *certs, const char *folder)
     make_and_save("elsewhere.example", "DNS:elsewhere.example", DAY_S, &ca, folder,
                   "wrong-name", certs->wrong_name);
     make_and_save("localhost", here, -DAY_S, &ca, folder, "expired", certs->expired);
-    make_and_save("client", NULL, DAY_S, &ca, folder, "client", certs->client);
+    struct signer client = make("client", NULL, DAY_S, &ca);
+    struct signer for_clients = make_for("localhost", here, "clientAuth", DAY_S, &ca);
+    save(&client, true, folder, "client", certs->client);
+    save_locked(&client, folder, certs->locked_key);
+    save(&for_clients, true, folder, "for-clients", certs->for_clients);
+    drop(&client);
+    drop(&for_clients);
     drop(&ca);
     drop(&other_ca);
 }

@@ -7,12 +7,14 @@
 #define TESTS_SUPPORT_CERTS_H
 
 struct certs {
-    char ca[160];         /* the authority that signed the next four */
-    char server[160];     /* localhost, 127.0.0.1 and ::1 */
-    char wrong_name[160]; /* a server certificate for elsewhere.example */
-    char expired[160];    /* localhost, until yesterday */
-    char client[160];     /* CN=client */
-    char other_ca[160];   /* an authority that signed nothing here */
+    char ca[160];          /* signed what follows, but for the last */
+    char server[160];      /* localhost, 127.0.0.1 and ::1 */
+    char wrong_name[160];  /* a server certificate for elsewhere.example */
+    char expired[160];     /* localhost, until yesterday */
+    char client[160];      /* CN=client */
+    char locked_key[160];  /* its key, encrypted, without a certificate */
+    char for_clients[160]; /* localhost, but not for servers */
+    char other_ca[160];    /* an authority that signed nothing here */
 };
 
 /* Writes all files to the folder, which must exist; fails the test when it cannot. */

@@ -332,6 +332,11 @@ struct stub *stub_start(const struct stub_options *options)
             SSL_CTX_use_certificate_file(s->tls, pem, SSL_FILETYPE_PEM) != 1)
             fail_test("the stub cannot read %s", pem);
     }
+    if (pem && options->client_ca) {
+        SSL_CTX_set_verify(s->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        if (SSL_CTX_load_verify_locations(s->tls, options->client_ca, NULL) != 1)
+            fail_test("the stub cannot read %s", options->client_ca);
+    }
     pthread_mutex_init(&s->lock, NULL);
     kc_cond_init(&s->changed);
     s->next = all;

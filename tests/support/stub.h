@@ -54,9 +54,10 @@ struct stub_answer {
 };
 
 struct stub_options {
-    const char *tls_pem; /* speaks TLS with the key and certificate of this file (certs.h) */
-    int port;            /* of a stub before, which comes back; 0: a free one */
-    bool takes_secrets;  /* they are for it: headers are not searched */
+    const char *tls_pem;   /* speaks TLS with the key and certificate of this file (certs.h) */
+    const char *client_ca; /* … and wants a certificate that its authority has signed */
+    int port;              /* of a stub before, which comes back; 0: a free one */
+    bool takes_secrets;    /* they are for it: headers are not searched */
 };
 
 /* options may be NULL. Never NULL. */
