@@ -417,11 +417,28 @@ void process_expect_stderr(struct process *p, const char *text, int wait_ms)
     }
 }
 
+/* Of a process with many threads some go on for a while, and may even answer. */
+static void wait_until_stopped(struct process *p)
+{
+    siginfo_t info = { .si_pid = 0 };
+    int64_t deadline = now_ms() + SAY_WAIT_MS;
+    while (waitid(P_PID, (id_t)p->pid, &info, WSTOPPED | WNOHANG) != 0 || info.si_pid == 0) {
+        if (reap(p))
+            return;
+        if (now_ms() >= deadline)
+            fail_with_output(p, "was not stopped before the deadline");
+        usleep(1000);
+    }
+}
+
 void process_signal(struct process *p, int signal)
 {
     look_at_command_line(p);
-    if (!reap(p))
-        kill(p->pid, signal);
+    if (reap(p))
+        return;
+    kill(p->pid, signal);
+    if (signal == SIGSTOP)
+        wait_until_stopped(p);
 }
 
 struct process_end process_wait(struct process *p, int wait_ms)

@@ -79,6 +79,7 @@ const char *process_line_if_any(struct process *p, int wait_ms);
 /* Waits until stderr holds this text. */
 void process_expect_stderr(struct process *p, const char *text, int wait_ms);
 
+/* Returns at once; of SIGSTOP, when all its threads stand still. */
 void process_signal(struct process *p, int signal);
 
 /* Waits for the end, collecting output meanwhile; fails at the deadline. Twice is fine. */
