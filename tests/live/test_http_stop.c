@@ -171,6 +171,7 @@ static void a_request_that_never_came_whole_is_told_by_the_exit_code(void **stat
     raw_say(r, "POST /v1/actions/produce HTTP/1.1\r\nHost: localhost\r\n"
                "Content-Length: 100\r\n\r\n{");
     serve_expect_metric(s, "kafka_component_http_connections 2\n", WAIT_MS);
+    raw_expect_read(r, WAIT_MS);
     process_signal(s->process, SIGTERM);
     assert_int_equal(process_wait(s->process, WAIT_MS).exit_code, 69);
     serve_expect_log(s, "requests_unanswered", WAIT_MS);
