@@ -154,6 +154,7 @@ static void on_trouble(void *arg, const struct kc_error *err, bool is_final)
 {
     struct consume *self = arg;
     self->is_over |= is_final;
+    atomic_store(&self->tally->reach, kc_consumer_reach(self->consumer));
     if (is_final)
         kc_tally_fail(self->tally, err->code);
     kc_outlet_error(self->outlet, err, KC_NO_TEXT);
@@ -308,6 +309,7 @@ static void turn(struct consume *self)
     for (size_t i = 0; i < n; i++)
         take_in(self, &self->fetched[i]);
     count(self, n);
+    atomic_store(&self->tally->reach, kc_consumer_reach(self->consumer));
     bool is_last = (self->count_max > 0 && max > 0 && n == max) ||
                    (self->until_end && kc_consumer_is_at_end(self->consumer));
     flush_due(self, is_last);
@@ -413,6 +415,7 @@ static bool open_consumer(struct consume *self, const struct kc_step *step,
         .session_timeout_ms = self->conf.session_timeout_ms,
         .commit_ms = step->commit_ms,
         .until_end = step->until_end,
+        .tells_outage = step->tells_outage,
         .listener = &self->listener,
     };
     return kc_consumer_open(&self->consumer, &conf, err);

@@ -62,6 +62,9 @@ void kc_skip_what_is_gone(struct kc_consumer *c)
         tell_gone(c, i, low, end);
         pthread_mutex_lock(&c->lock);
         kc_window_skip(&p->window, low);
+        p->begun = low;
+        if (p->window.position >= 0 && p->window.front == p->window.next)
+            p->window.position = low; /* what is gone is not to be settled any more */
         pthread_mutex_unlock(&c->lock);
         p->is_gone = false;
         p->next = low;

@@ -168,6 +168,8 @@ static void note_trouble(struct kc_health *h, rd_kafka_resp_err_t code, const ch
     bool is_news = strcmp(h->trouble, reason) != 0;
     if (may_end && !h->was_ok)
         atomic_store(&h->is_refused, true);
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        atomic_store(&h->is_down, true);
     /* "1/1 brokers are down" explains less than what was said before */
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !h->trouble[0]) {
         snprintf(h->trouble, sizeof(h->trouble), "%s", reason);

@@ -16,6 +16,7 @@
 /* What the client last complained of. Any thread. */
 struct kc_health {
     atomic_bool is_refused; /* the broker refused the sign-in, and never accepted one before */
+    atomic_bool is_down;    /* every broker went; true until somebody finds one */
     bool is_brief; /* a client for one question: a refusal is its answer; set after init */
     struct kc_until names; /* when look-ups of names are given up: as the client closes */
     pthread_mutex_t lock;

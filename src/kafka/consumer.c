@@ -98,6 +98,7 @@ bool kc_consumer_open(struct kc_consumer **out, const struct kc_consumer_conf *c
     for (size_t i = 0; conf->from && i < conf->from->count; i++)
         kc_positions_put(&c->from, conf->from->list[i].partition, conf->from->list[i].offset);
     c->until_end = conf->until_end;
+    c->outage.is_watched = conf->tells_outage;
     c->committed_ms = kc_now_ms();
     c->commit_ms = conf->commit_ms > 0 ? conf->commit_ms : COMMIT_MS;
     kc_health_init(&c->health);
@@ -171,6 +172,7 @@ static void do_duties(struct kc_consumer *c)
     }
     if (c->must_rejoin)
         kc_rejoin(c);
+    kc_look_for_outage(c);
     kc_skip_what_is_gone(c);
     kc_look_after_refused(c);
     kc_commit_if_due(c);
@@ -407,13 +409,24 @@ size_t kc_consumer_lags(struct kc_consumer *c, struct kc_lag **list)
 {
     size_t count = 0;
     *list = kc_new0_array(struct kc_lag, c->part_count + 1);
+    pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < c->part_count; i++) {
-        int64_t low, high;
-        if (c->parts[i].is_assigned && c->parts[i].next >= 0 &&
+        const struct kc_part *p = &c->parts[i];
+        int64_t low, high, position = p->window.position < 0 ? p->begun : p->window.position;
+        if (p->is_assigned && position >= 0 &&
             !rd_kafka_get_watermark_offsets(c->rk, c->topic, (int32_t)i, &low, &high) &&
             high >= 0)
-            (*list)[count++] = (struct kc_lag){ (int32_t)i, c->parts[i].next, high };
+            (*list)[count++] = (struct kc_lag){ (int32_t)i, position, high };
     }
+    pthread_mutex_unlock(&c->lock);
+    return count;
+}
+
+static size_t assigned_count(const struct kc_consumer *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->part_count; i++)
+        count += c->parts[i].is_assigned;
     return count;
 }
 
@@ -425,7 +438,9 @@ int64_t kc_consumer_lag(struct kc_consumer *c)
     for (size_t i = 0; i < count; i++)
         lag += list[i].end > list[i].position ? list[i].end - list[i].position : 0;
     free(list);
-    return lag;
+    bool is_known = c->was_assigned && count == assigned_count(c) &&
+                    kc_consumer_reach(c) != KC_OUT_OF_REACH;
+    return is_known ? lag : -1;
 }
 
 void kc_consumer_close(struct kc_consumer *c)

@@ -13,6 +13,7 @@
 #include "kafka/position.h"
 #include "kafka/record.h"
 #include "runtime/lags.h"
+#include "runtime/tally.h"
 
 struct kc_consumer; /* opaque */
 
@@ -63,8 +64,10 @@ struct kc_consumer_conf {
                                         ourselves; NULL: none */
     const char *isolation;           /* "read_committed", "read_uncommitted" */
     int session_timeout_ms;
-    int commit_ms;  /* between two commits, where fewer than 10,000 are settled; 0: 5 s */
-    bool until_end; /* notice where the partitions end: kc_consumer_is_at_end() */
+    int commit_ms;     /* between two commits, where fewer than 10,000 are settled; 0: 5 s */
+    bool until_end;    /* notice where the partitions end: kc_consumer_is_at_end() */
+    bool tells_outage; /* trouble is told when no broker answers for a while, and for each
+                          other cause then */
     const struct kc_consumer_listener *listener;
 };
 
@@ -115,7 +118,11 @@ struct kc_consumer_counts kc_consumer_counts(struct kc_consumer *c);
 /* True once everything that was there when the partitions were assigned has been taken. */
 bool kc_consumer_is_at_end(struct kc_consumer *c);
 
-/* Records between our positions and the ends, as far as known. */
+/* Where it does not watch them, KC_REACHED from the first assignment on. */
+enum kc_reach kc_consumer_reach(const struct kc_consumer *c);
+
+/* Records that are not settled yet, up to the ends; -1 while these are not known, before the
+ * first assignment, and without a broker. */
 int64_t kc_consumer_lag(struct kc_consumer *c);
 
 /* The same partition by partition: their count, and a list that is the caller's to free. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* consumer_private.h - what the files of the consumer share: consumer.c takes and settles,
- * membership.c has the group's side, care.c the partitions that need looking after.
+ * membership.c has the group's side, care.c the partitions that need looking after, outage.c
+ * the brokers.
  *
  * All of it belongs to the thread that owns the consumer, but for what "needs lock": that is
  * shared with kc_consumer_settle(). */
@@ -25,12 +26,24 @@ struct kc_part {
     bool is_paused;          /* by us, until retry_at_ms … */
     bool is_resting;         /* … and until nothing before what was taken back is open */
     struct kc_window window; /* needs lock */
+    int64_t begun;           /* at the assignment, or behind what was gone */
     int64_t next;            /* offset to be read next; logical before the first record */
     int64_t end;             /* of what was there at the assignment; -1 when not asked for */
     int64_t committed;       /* -1: nothing since the assignment, or it failed */
     int64_t told;            /* where it was begun because of `from`; -1: otherwise */
     int backoff_ms;          /* needs lock */
     int64_t retry_at_ms;
+};
+
+/* What is known of the brokers; outage.c. */
+struct kc_outage {
+    bool is_watched;
+    bool has_answered; /* since it began, or since the last outage */
+    bool is_told;
+    int64_t since_ms; /* 0: no doubt */
+    int64_t look_ms;  /* when to look again */
+    int64_t told_ms;
+    struct kc_error told; /* the last one */
 };
 
 struct kc_consumer {
@@ -62,6 +75,7 @@ struct kc_consumer {
     struct kc_consumer_counts counts; /* needs lock */
     size_t settled;                   /* since the last commit; needs lock */
     atomic_bool has_refused;
+    struct kc_outage outage;
 };
 
 struct kc_consumer *kc_consumer_of(void *opaque);
@@ -80,6 +94,11 @@ void kc_on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                      rd_kafka_topic_partition_list_t *offsets, void *opaque);
 void kc_commit_now(struct kc_consumer *c);
 void kc_commit_if_due(struct kc_consumer *c);
+
+/* --- outage.c --- */
+
+void kc_look_for_outage(struct kc_consumer *c);
+void kc_outage_over(struct kc_consumer *c); /* a broker has answered */
 
 /* --- care.c --- */
 

@@ -109,7 +109,12 @@ static void begin_part(struct kc_consumer *c, const rd_kafka_topic_partition_t *
             c->parts[c->part_count] = (struct kc_part){ .is_assigned = false };
     }
     c->parts[slot] = (struct kc_part){
-        .is_assigned = true, .next = from->offset, .end = -1, .committed = -1, .told = -1
+        .is_assigned = true,
+        .begun = from->offset,
+        .next = from->offset,
+        .end = -1,
+        .committed = -1,
+        .told = -1,
     };
     kc_window_init(&c->parts[slot].window);
     struct kc_position *told = kc_positions_find(&c->from, from->partition);
@@ -200,7 +205,7 @@ static void assign(struct kc_consumer *c, rd_kafka_topic_partition_list_t *parti
     rd_kafka_assign(c->rk, partitions);
     c->was_assigned = true;
     c->is_held = false;
-    kc_health_ok(&c->health);
+    kc_outage_over(c);
     kc_log(KC_INFO, "partitions_assigned", KC_S("topic", c->topic),
            KC_I("count", partitions->cnt));
 }

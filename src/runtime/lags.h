@@ -13,7 +13,7 @@ struct kc_lags; /* opaque */
 
 struct kc_lag {
     int32_t partition;
-    int64_t position; /* the offset to be handed out next */
+    int64_t position; /* all before it is settled */
     int64_t end;      /* of the partition, as far as known */
 };
 

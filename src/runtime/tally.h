@@ -10,12 +10,20 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* What a trigger knows of its brokers. */
+enum kc_reach {
+    KC_REACH_UNKNOWN, /* none has answered yet */
+    KC_REACHED,
+    KC_OUT_OF_REACH /* none has answered for a while */
+};
+
 struct kc_tally {
     _Atomic uint64_t records; /* stored in Kafka, or handed to the orchestrator */
     _Atomic uint64_t bytes;   /* of their keys and values */
     _Atomic uint64_t errors;
-    _Atomic int64_t
-        lag; /* records still to be read; -1 while unknown or where it means nothing */
+    _Atomic int64_t lag; /* records not accepted yet, up to the ends of the partitions; -1 while
+                            unknown or where it means nothing */
+    _Atomic int reach;   /* enum kc_reach, of a trigger that tells outages */
     _Atomic int exit_code; /* of the worst error so far */
 
     struct kc_tally *total;    /* its records and bytes are counted there too; NULL: nowhere */

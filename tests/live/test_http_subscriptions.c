@@ -121,6 +121,21 @@ static void wait_for(struct serve *s, const char *id, const char *member, const 
     }
 }
 
+static void wait_for_lag(struct serve *s, const char *id, int64_t lag)
+{
+    char path[100];
+    int64_t deadline = now_ms() + WAIT_MS;
+    snprintf(path, sizeof(path), "/%s", id);
+    for (bool is_it = false; !is_it; usleep(20000)) {
+        struct http_answer *a = ask_for(s, "GET", path);
+        assert_http(a, 200);
+        is_it = !json_is_null(event_at(a->json, "lag")) && event_int(a->json, "lag") == lag;
+        if (!is_it && now_ms() > deadline)
+            fail_msg("the lag is not %lld: %s", (long long)lag, a->body);
+        http_answer_free(a);
+    }
+}
+
 static void write_one(const char *topic, const char *value)
 {
     struct witness_record record = witness_text(NULL, value, 0);
@@ -337,6 +352,60 @@ static void a_topic_that_is_missing_is_said_and_read_once_it_is_there(void **sta
     serve_stop(s, 0, WAIT_MS);
 }
 
+static void a_broker_that_is_down_is_failing_and_nothing_is_known(void **state)
+{
+    (void)state;
+    struct serve *s = serve_start(ARGS(no_sign_in()), NULL);
+    struct stub *stub = stub_start(NULL);
+    struct http_answer *a =
+        create(s, subscription("d", "cars", stub_url(stub, "/"),
+                               ",'credentials':{'brokers':'127.0.0.1:1','mechanism':'none',"
+                               "'securityProtocol':'PLAINTEXT'}"));
+    assert_http(a, 201);
+    assert_event_str(a->json, "state", "starting");
+    wait_for(s, "d", "state", "failing");
+    a = ask_for(s, "GET", "/d");
+    assert_event_str(a->json, "lastError.code", "unavailable");
+    assert_non_null(strstr(a->body, "Connection refused"));
+    assert_true(json_is_null(event_at(a->json, "lag")));
+    serve_expect_metric(s, "kafka_component_subscription_running{subscription=\"d\"} 0",
+                        WAIT_MS);
+    serve_stop(s, 0, WAIT_MS);
+}
+
+static void a_broker_that_is_back_is_running_again(void **state)
+{
+    (void)state;
+    struct serve *s = serve_start(ARGS(no_sign_in()), NULL);
+    struct stub *stub = stub_start(NULL);
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    assert_http(create(s, subscription("b", topic, stub_url(stub, "/"), "")), 201);
+    wait_for(s, "b", "state", "running");
+    kafka_kill(kafka);
+    wait_for(s, "b", "state", "failing");
+    kafka_restart(kafka);
+    wait_for(s, "b", "state", "running");
+    write_one(topic, "one");
+    stub_wait(stub, 0, WAIT_MS * 2);
+    serve_stop(s, 0, WAIT_MS);
+}
+
+static void what_is_not_accepted_is_behind(void **state)
+{
+    (void)state;
+    struct serve *s = serve_start(ARGS(no_sign_in()), NULL);
+    struct stub *stub = stub_start(NULL);
+    const char *topic = witness_new_topic(witness, 1, NULL);
+    stub_always(stub, &(struct stub_answer){ .status = 500 });
+    witness_write_numbers(witness, topic, 1, 0, 15);
+    assert_http(create(s, subscription("l", topic, stub_url(stub, "/"), "")), 201);
+    wait_for(s, "l", "state", "retrying");
+    wait_for_lag(s, "l", 15);
+    stub_always(stub, &(struct stub_answer){ .status = 204 });
+    wait_for_lag(s, "l", 0);
+    serve_stop(s, 0, WAIT_MS);
+}
+
 /* --- Stored --- */
 
 static void what_was_created_survives_kill_9(void **state)
@@ -522,6 +591,9 @@ static void sighup_adds_changes_and_removes(void **state)
     assert_int_equal(count_of(s), 3);
     wait_for(s, "keep", "source", "file");
     assert_problem(ask_for(s, "DELETE", "/keep"), 409, "conflict");
+    struct http_answer *a = create(s, subscription("keep", keep, stub_url(stub, "/x"), ""));
+    assert_problem(a, 409, "conflict");
+    assert_non_null(strstr(a->body, "--subscriptions"));
     write_one(change, "one");
     assert_string_equal(stub_wait(stub, 0, WAIT_MS)->path, "/old");
 
@@ -563,6 +635,7 @@ static void a_faulty_file_changes_nothing_and_all_faults_are_logged(void **state
                              "/1/callbackUrl", "/1/format",      "/1/config/topic" };
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         assert_non_null(strstr(serve_log(s), faults[i]));
+    assert_null(strstr(serve_log(s), "\"error\":\"\""));
     write_file(file, "[{");
     reload(s, "reload_failed");
     unlink(file);
@@ -604,6 +677,9 @@ int main(void)
         subscriptions_test(credentials_of_requests_can_be_refused),
         subscriptions_test(link_local_callbacks_are_refused_unless_allowed),
         subscriptions_test(a_topic_that_is_missing_is_said_and_read_once_it_is_there),
+        subscriptions_test(a_broker_that_is_down_is_failing_and_nothing_is_known),
+        subscriptions_test(a_broker_that_is_back_is_running_again),
+        subscriptions_test(what_is_not_accepted_is_behind),
         subscriptions_test(what_was_created_survives_kill_9),
         subscriptions_test(a_pause_by_the_receiver_survives_kill_9),
         subscriptions_test(a_second_server_on_the_folder_is_refused),

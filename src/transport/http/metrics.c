@@ -216,7 +216,7 @@ void kc_route_metrics(struct kc_service *s, struct kc_exchange *x)
     print_records(&out, s);
     print_errors(&out, s->metrics);
     kc_metrics_family(&out, "kafka_component_consumer_lag", "gauge",
-                      "Records of a partition behind the last one that was handed out; of the "
+                      "Records of a partition that are not accepted yet; of the "
                       "partitions that this server reads as a member of a group.");
     kc_lags_each(s->metrics->lags, print_lag, &out);
     kc_metrics_rooms(s, &out);

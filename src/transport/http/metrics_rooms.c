@@ -117,7 +117,7 @@ static const struct {
     [RUNNING] = { "kafka_component_subscription_running", "gauge",
                   "1 while it delivers, 0 while it is paused or fails." },
     [LAG] = { "kafka_component_subscription_lag", "gauge",
-              "Records that are still to be read; absent while that is not known." },
+              "Records that are not accepted yet; absent while that is not known." },
     [WAITING] = { "kafka_component_subscription_waiting", "gauge",
                   "Messages that were read and not accepted yet." },
     [RETRYING] = { "kafka_component_subscription_retrying", "gauge",

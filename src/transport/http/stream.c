@@ -89,14 +89,18 @@ static void on_gone(void *arg)
 
 /* --- the flow --- */
 
+const char *kc_stream_media_type(bool is_sse)
+{
+    return is_sse ? "text/event-stream" : "application/x-ndjson";
+}
+
 static void begin(struct kc_stream *s)
 {
     const struct kc_flow_listener listener = { on_taken, on_gone, s };
     s->has_begun = true;
     s->spoke_ms = kc_now_ms();
     kc_exchange_set_header(s->x, "X-Accel-Buffering", "no"); /* a proxy must not collect it */
-    kc_exchange_begin(s->x, s->ask.is_sse ? "text/event-stream" : "application/x-ndjson",
-                      &listener);
+    kc_exchange_begin(s->x, kc_stream_media_type(s->ask.is_sse), &listener);
 }
 
 static void send_off(struct kc_stream *s)
@@ -264,6 +268,8 @@ static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc
     kc_metrics_error(s->ask.service, err->code);
     if (!s->has_begun)
         s->failure = *err;
+    if (!s->has_begun && atomic_load(&s->tally.reach) == KC_OUT_OF_REACH)
+        kc_stream_stop(s, 0); /* it ends with this answer, and the client tries again */
     open_event(s, "error", KC_NO_TEXT);
     kc_event_error(&s->out, KC_NO_TEXT, err, details);
     close_event(s);
@@ -305,7 +311,8 @@ static bool has_room(struct kc_outlet *o, int wait_ms)
     struct kc_stream *s = stream_of(o);
     serve_commits(s);
     tell_metrics(s);
-    if (!s->has_begun && kc_now_ms() >= s->begin_by_ms)
+    if (!s->has_begun && kc_now_ms() >= s->begin_by_ms &&
+        atomic_load(&s->tally.reach) == KC_REACHED)
         begin(s);
     beat_if_due(s);
     if (s->has_begun || s->failure.code == KC_NONE)
@@ -349,6 +356,7 @@ struct kc_stream *kc_stream_new(struct kc_exchange *x, struct kc_stream_ask *ask
         .unknown_fields = KC_UNKNOWN_IS_ERROR,
         .tally = &s->tally,
         .lags = kc_metrics_lags(s->ask.service),
+        .tells_outage = true,
         .faults = &s->ask.request.faults,
         .count_max = s->ask.count,
         .until_end = s->ask.until_end,

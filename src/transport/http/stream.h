@@ -36,6 +36,8 @@ struct kc_stream_ask {
 
 void kc_stream_ask_deinit(struct kc_stream_ask *ask);
 
+const char *kc_stream_media_type(bool is_sse);
+
 /* Takes the exchange over, and what *ask owns, which is zeroed. */
 struct kc_stream *kc_stream_new(struct kc_exchange *x, struct kc_stream_ask *ask);
 

@@ -239,7 +239,9 @@ void kc_subscriptions_reload(struct kc_subscriptions *r)
     kc_faults_init(&faults);
     if (kc_subscriptions_read_file(r, &list, &faults, &err))
         check_against_others(r, &list, &faults);
-    if (err.code != KC_NONE || faults.count > 0) {
+    if (err.code == KC_NONE)
+        (void)kc_faults_none(&faults, KC_CONFIG, &err);
+    if (err.code != KC_NONE) {
         log_faults(&faults);
         kc_log(KC_ERROR, "reload_failed",
                KC_S("file", r->service->env->http->subscriptions_file), KC_E(&err));

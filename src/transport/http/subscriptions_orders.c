@@ -160,7 +160,10 @@ void kc_order_subscribe(struct kc_subscriptions *r, struct kc_exchange *x)
     } else if (h) {
         kc_subscriptions_refuse(
             x, KC_CONFLICT,
-            "a subscription of that id is there, with other settings: delete it first");
+            h->is_from_file
+                ? "a subscription of that id stands in the file of --subscriptions, with other "
+                  "settings: change it there and send SIGHUP"
+                : "a subscription of that id is there, with other settings: delete it first");
     } else if (kc_held_count(r) >= KC_SUBSCRIPTIONS_MAX) {
         kc_subscriptions_refuse(x, KC_TOO_MANY,
                                 "there are as many subscriptions as this server takes");

@@ -64,6 +64,8 @@ static bool open_trigger(struct kc_subscription *s)
 {
     struct kc_error err = { 0 };
     void *trigger = NULL;
+    atomic_store(&s->tally.lag, -1);
+    atomic_store(&s->tally.reach, KC_REACH_UNKNOWN);
     bool ok = kc_consume.open(&trigger, &s->step, &err);
     pthread_mutex_lock(&s->lock);
     s->trigger = trigger;
@@ -218,13 +220,14 @@ void kc_subscription_status(struct kc_subscription *s, struct kc_subscription_st
     kc_delivery_status(s->delivery, &out->delivery);
     pthread_mutex_lock(&s->lock);
     bool is_open = s->trigger != NULL;
+    int reach = atomic_load(&s->tally.reach);
     if (s->is_stopping)
         out->state = "stopping";
     else if (out->delivery.is_paused)
         out->state = "paused";
-    else if (s->is_failing)
+    else if (s->is_failing || reach == KC_OUT_OF_REACH)
         out->state = "failing";
-    else if (!is_open)
+    else if (!is_open || reach == KC_REACH_UNKNOWN)
         out->state = "starting";
     else
         out->state = out->delivery.retrying > 0 ? "retrying" : "running";
@@ -251,6 +254,7 @@ struct kc_subscription *kc_subscription_new(struct kc_spec *spec,
         .unknown_fields = KC_UNKNOWN_IS_ERROR,
         .tally = &s->tally,
         .lags = env->lags,
+        .tells_outage = true,
         .body_style = s->spec.format == KC_PUSH_EVENTS ? KC_BODY_EVENTS : KC_BODY_MESSAGES,
     };
     s->delivery = kc_delivery_new(env->pusher, &(struct kc_delivery_conf){
