@@ -8,9 +8,12 @@
 extern const struct kc_entry kc_produce;
 extern const struct kc_entry kc_consume;
 
-/* Looks at consume's settings without opening anything; what is wrong is added to faults, by
- * pointers into config. False when there is anything. */
+/* Look at an entry point's settings without opening anything; what is wrong is added to faults,
+ * by pointers into config. False when there is anything. */
 bool kc_consume_check(const struct kc_doc *config, enum kc_unknown unknown,
+                      struct kc_faults *faults) KC_MUST_CHECK;
+
+bool kc_produce_check(const struct kc_doc *config, enum kc_unknown unknown,
                       struct kc_faults *faults) KC_MUST_CHECK;
 
 extern const struct kc_entry *const kc_entries[]; /* ends with NULL */

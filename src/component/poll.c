@@ -100,6 +100,13 @@ static void read_config(struct call *c, const struct kc_doc *config, bool needs_
     kc_faults_deinit(&own);
 }
 
+void kc_poll_check(const struct kc_doc *config, struct kc_faults *faults)
+{
+    struct call c = { .poll = NULL };
+    read_config(&c, config, false, faults);
+    kc_fields_free(kc_poll_fields, &c.conf);
+}
+
 static void read_credentials(struct call *c, const struct kc_doc *credentials,
                              struct kc_faults *faults)
 {

@@ -72,6 +72,9 @@ bool kc_poll(struct kc_poll *p, const struct kc_doc *credentials, const struct k
              const struct kc_poll_ask *ask, struct kc_poll_answer *answer,
              struct kc_faults *faults, struct kc_error *err) KC_MUST_CHECK;
 
+/* Adds what is wrong with config, by pointers as kc_poll() has them, and opens nothing. */
+void kc_poll_check(const struct kc_doc *config, struct kc_faults *faults);
+
 /* Commits a poll cursor's positions for config's groupId (topic may be there and is checked
  * against the cursor's; other fields of poll are taken and change nothing). Appends to out what
  * is committed now: [{"topic","partition","offset"}…]. A group that has members takes commits

@@ -235,16 +235,33 @@ fail:
 
 /* --- life --- */
 
+static bool read_fields(struct produce_conf *conf, const struct kc_doc *config,
+                        enum kc_unknown unknown, struct kc_faults *faults)
+{
+    size_t before = faults->count + faults->dropped;
+    bool ok = kc_fields_read(fields, conf, config, unknown, faults);
+    if (!conf->topic && !conf->topic_from_message)
+        kc_faults_add(faults, "/topic", "required (or set topicFromMessage)");
+    if (conf->topic && !kc_topic_is_valid(kc_text(conf->topic)))
+        kc_faults_add(faults, "/topic", KC_TOPIC_RULE);
+    return ok && faults->count + faults->dropped == before;
+}
+
+bool kc_produce_check(const struct kc_doc *config, enum kc_unknown unknown,
+                      struct kc_faults *faults)
+{
+    struct produce_conf conf = { 0 };
+    bool ok = read_fields(&conf, config, unknown, faults);
+    kc_fields_free(fields, &conf);
+    return ok;
+}
+
 static bool read_conf(struct produce *self, const struct kc_step *step, struct kc_error *err)
 {
     struct kc_faults own, *faults = step->faults ? step->faults : &own;
     kc_faults_init(&own);
     faults->at = step->faults ? "/config" : NULL;
-    bool ok = kc_fields_read(fields, &self->conf, step->config, step->unknown_fields, faults);
-    if (!self->conf.topic && !self->conf.topic_from_message)
-        kc_faults_add(faults, "/topic", "required (or set topicFromMessage)");
-    if (self->conf.topic && !kc_topic_is_valid(kc_text(self->conf.topic)))
-        kc_faults_add(faults, "/topic", KC_TOPIC_RULE);
+    bool ok = read_fields(&self->conf, step->config, step->unknown_fields, faults);
     faults->at = step->faults ? "/credentials" : NULL;
     ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields,
                               faults);

@@ -165,6 +165,11 @@ bool kc_doc_is_null(const struct kc_doc *doc, const char *key)
     return !value || json_is_null(value);
 }
 
+bool kc_doc_is_text(const struct kc_doc *doc, const char *key)
+{
+    return json_is_string(json_object_get(doc->object, key));
+}
+
 void kc_doc_remove(struct kc_doc *doc, const char *key)
 {
     (void)json_object_del(doc->object, key);

@@ -38,6 +38,7 @@ void kc_doc_overlay(struct kc_doc *doc, const struct kc_doc *over);
 struct kc_doc *kc_doc_take_object(struct kc_doc *doc, const char *key);
 
 bool kc_doc_is_null(const struct kc_doc *doc, const char *key); /* or not there */
+bool kc_doc_is_text(const struct kc_doc *doc, const char *key);
 void kc_doc_remove(struct kc_doc *doc, const char *key);
 
 /* Appends the document as compact JSON with its members sorted: equal documents give equal

@@ -145,6 +145,27 @@ static void two_servers_answer_one_chain_alternately(void **state)
 
 /* --- What is refused --- */
 
+static void all_that_is_wrong_is_named_at_once(void **state)
+{
+    (void)state;
+    struct serve *s = serve_kafka(NULL);
+    struct http_answer *a =
+        http_post(s->base, POLL_PATH, NULL,
+                  json("{'maxMessages': 'x', 'maxBytes': 1, 'maxWaitMs': -1, 'cursor': 7, "
+                       "'foo': 1, 'config': {'bar': 1, 'startFrom': 'soon'}}"));
+    assert_problem(a, 400, "config");
+    static const char *const pointers[] = { "/foo",          "/config/bar",      "/cursor",
+                                            "/maxMessages",  "/maxBytes",        "/maxWaitMs",
+                                            "/config/topic", "/config/startFrom" };
+    for (size_t i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
+        char text[80];
+        snprintf(text, sizeof(text), "\"pointer\":\"%s\"", pointers[i]);
+        if (!strstr(a->body, text))
+            fail_msg("%s is not named: %s", pointers[i], a->body);
+    }
+    assert_int_equal(json_array_size(event_at(a->json, "errors")), 8);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -153,6 +174,7 @@ static void what_is_wrong_is_named(void **state)
     char *cursor = cursor_of(poll_(s, topic, NULL, NULL));
     assert_problem(poll_(s, other, cursor, NULL), 400, "bad_cursor");
     assert_problem(poll_(s, topic, "broken", NULL), 400, "bad_cursor");
+    assert_problem(poll_(s, topic, "", NULL), 400, "bad_cursor");
     struct http_answer *a = http_post(s->base, POLL_PATH, NULL,
                                       json("{'config': {'topic': 'a b', 'startFrom': 'x'}}"));
     assert_problem(a, 400, "config");
@@ -406,6 +428,7 @@ int main(void)
         live_test(limits_are_kept),
         live_test(two_servers_answer_one_chain_alternately),
         live_test(what_is_wrong_is_named),
+        live_test(all_that_is_wrong_is_named_at_once),
         live_test(lost_records_are_told_beside_those_that_are_left),
         live_test(a_topic_made_anew_is_told_where_the_cursor_lies_beyond_its_end),
         live_test(a_broker_that_is_down_is_a_503_with_the_cause),

@@ -320,6 +320,15 @@ static void wrong_settings_are_told_all_at_once(void **state)
     assert_json(a->json, "errors.2.pointer", "\"/credentials/username\"");
     assert_json(a->json, "errors.3.pointer", "\"/credentials/password\"");
     assert_json(a->json, "errors.4.pointer", "\"/credentials/brokers\"");
+    a = http_post(s->base, PRODUCE, NULL,
+                  json("{'config': {'topic': 'x y', 'compression': 'zz', 'timeoutMs': 1}, "
+                       "'message': {'body': {'value': 'a'}}, 'x': 1}"));
+    assert_problem(a, 400, "config");
+    assert_int_equal(json_array_size(event_at(a->json, "errors")), 4);
+    assert_non_null(strstr(a->body, "'x' stands beside message"));
+    assert_non_null(strstr(a->body, "/config/timeoutMs"));
+    assert_non_null(strstr(a->body, "/config/compression"));
+    assert_non_null(strstr(a->body, "/config/topic"));
     assert_problem(post_beside(s, "'config': 7", "a"), 400, "config");
     assert_problem(post_beside(s, "'config': {'a': 1, 'a': 2}", "a"), 400, "config");
 }

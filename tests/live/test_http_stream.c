@@ -3,6 +3,7 @@
  * what counts as read, and how it ends. */
 #include "support/component.h"
 #include "support/reader.h"
+#include "support/slow.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -170,10 +171,36 @@ static void wrong_settings_are_answered_with_pointers(void **state)
                        "'until': 'noon', 'heartbeatMs': 5, 'count': 0}"));
     assert_problem(a, 400, "config");
     assert_int_equal(json_array_size(event_at(a->json, "errors")), 4);
+    a = http_post(s->base, STREAM_PATH "?foo=1&count=0", NULL,
+                  json("{'config': {'groupId': 'g', 'startFrom': 'soon'}, 'ack': 'y', "
+                       "'cursor': 7}"));
+    assert_problem(a, 400, "config");
+    assert_int_equal(json_array_size(event_at(a->json, "errors")), 6);
+    assert_non_null(strstr(a->body, "'foo'"));
+    assert_non_null(strstr(a->body, "'count'"));
+    assert_non_null(strstr(a->body, "\"/ack\""));
+    assert_non_null(strstr(a->body, "\"/cursor\""));
+    assert_non_null(strstr(a->body, "\"/config/topic\""));
+    assert_non_null(strstr(a->body, "\"/config/startFrom\""));
     a = http_post(s->base, STREAM_PATH, NULL,
                   json("{'config': {'topic': 't', 'groupId': 'g'}, 'acks': 'client'}"));
     assert_problem(a, 400, "config");
     assert_non_null(strstr(a->body, "did you mean 'ack'?"));
+}
+
+static void head_is_what_the_stream_would_be(void **state)
+{
+    (void)state;
+    struct serve *s = serve_kafka(NULL);
+    struct http_answer *a = http_head(s->base, STREAM_PATH "?topic=cars&groupId=g", NULL);
+    assert_http(a, 200);
+    assert_header(a, "Content-Type", "application/x-ndjson");
+    assert_null(http_header(a, "Content-Length"));
+    a = http_head(s->base, STREAM_PATH "?topic=cars&groupId=g",
+                  ARGS("Accept: text/event-stream"));
+    assert_header(a, "Content-Type", "text/event-stream");
+    assert_http(http_head(s->base, STREAM_PATH "?topic=cars&count=0", NULL), 400);
+    serve_expect_metric(s, "kafka_component_streams 0\n", WAIT_MS);
 }
 
 static void a_missing_topic_is_a_404(void **state)
@@ -203,6 +230,7 @@ static void cursors_that_do_not_fit_are_refused(void **state)
         int cut;
     } cases[] = {
         { topic, "cursors", "nonsense", 0 },
+        { topic, "cursors", "", 0 },
         { topic, "cursors", cursor, 1 },
         { topic, "cursors", cursor, 7 },
         { other, "cursors", cursor, 0 },
@@ -437,7 +465,17 @@ static void another_server_names_the_one_that_can_commit(void **state)
     assert_problem(a, 409, "conflict");
     assert_non_null(strstr(event_str(a->json, "detail"), one->address));
     assert_string_equal(event_str(a->json, "errors.0.server"), one->address);
-    assert_http(stream_commit(one, cursor), 200);
+    static const char *const others[] = { "'groupId': 'zz'", "'topic': 'zz'" };
+    for (int i = 0; i < 2; i++) {
+        a = http_post(one->base, COMMIT_PATH, NULL,
+                      jsonf("{'config': {%s}, 'cursor': '%s'}", others[i], cursor));
+        assert_problem(a, 400, "bad_cursor");
+    }
+    assert_int_equal(witness_committed(witness, "two-servers", topic, 0), -1);
+    a = http_post(one->base, COMMIT_PATH, NULL,
+                  jsonf("{'config': {'groupId': 'two-servers', 'topic': '%s'}, 'cursor': '%s'}",
+                        topic, cursor));
+    assert_http(a, 200);
 
     free(stream_expect(h, "1", WAIT_MS)); /* the other one goes on after it, though */
     http_free(h);
@@ -550,6 +588,49 @@ static void a_stream_lives_through_a_restart_of_the_broker(void **state)
     serve_stop(s, 0, WAIT_MS);
 }
 
+/* Credentials of a port where nobody listens. */
+#define NOBODY                                                                                 \
+    "'credentials': {'brokers': '127.0.0.1:1', 'mechanism': 'none', "                          \
+    "'securityProtocol': 'PLAINTEXT'}"
+
+static void a_broker_that_is_down_is_a_503_with_the_cause(void **state)
+{
+    (void)state;
+    struct serve *s = serve_kafka(NULL);
+    struct http_answer *a = http_post(
+        s->base, STREAM_PATH, NULL,
+        json("{'config': {'topic': 'cars', 'groupId': 'g'}, 'heartbeatMs': 1000, " NOBODY "}"));
+    assert_problem(a, 503, "unavailable");
+    assert_non_null(strstr(a->body, "Connection refused"));
+    assert_non_null(http_header(a, "Retry-After"));
+    assert_in_range(a->ms, 4000, 10000 * SLOW); /* who comes back within that is waited for */
+    serve_stop(s, 0, WAIT_MS);
+}
+
+static void a_broker_that_goes_is_told_once_and_read_on_when_it_is_back(void **state)
+{
+    (void)state;
+    const char *topic = numbers(1, 1);
+    struct serve *s = serve_kafka(NULL);
+    struct http *h = open_group(s, topic, "waiting", "'heartbeatMs': 1000");
+    free(stream_expect(h, "0", WAIT_MS));
+    kafka_kill(kafka);
+    json_t *event = stream_next(h, WAIT_MS * 2);
+    assert_event_str(event, "event", "error");
+    assert_event_str(event, "error.code", "unavailable");
+    json_decref(event);
+    stream_expect_nothing(h, 4000);
+    kafka_restart(kafka);
+    witness_write_numbers(witness, topic, 1, 1, 1);
+    struct tally t;
+    tally_init(&t, 2);
+    while (!t.seen[1])
+        assert_int_equal(stream_tally(h, &t, 1, NULL, WAIT_MS * 2), 1);
+    tally_deinit(&t);
+    http_free(h);
+    serve_stop(s, 0, WAIT_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -559,6 +640,7 @@ int main(void)
         live_test(a_count_ends_it_with_exactly_so_many_committed),
         live_test(heartbeats_come_while_there_is_nothing_to_say),
         live_test(wrong_settings_are_answered_with_pointers),
+        live_test(head_is_what_the_stream_would_be),
         live_test(a_missing_topic_is_a_404),
         live_test(cursors_that_do_not_fit_are_refused),
         live_test(no_more_streams_than_a_server_bears),
@@ -574,6 +656,8 @@ int main(void)
         live_test(a_client_that_goes_leaves_its_records_to_the_next),
         live_test(a_stopping_server_says_the_end_with_everything_committed),
         live_test(a_stream_lives_through_a_restart_of_the_broker),
+        live_test(a_broker_that_is_down_is_a_503_with_the_cause),
+        live_test(a_broker_that_goes_is_told_once_and_read_on_when_it_is_back),
     };
     return cmocka_run_group_tests_name("live/http_stream", tests, live_setup, live_teardown);
 }

@@ -226,18 +226,19 @@ static void queue(struct kc_polls *all, struct job *j)
 
 /* --- routes --- */
 
+/* NULL where there is nothing to be read; otherwise there may be faults. */
 static struct job *new_job(struct kc_service *s, struct kc_exchange *x,
                            const char *const *members)
 {
     struct job *j = kc_new0(struct job);
     j->x = x;
-    if (!kc_request_read(&j->request, s, x, kc_poll_fields, members)) {
+    if (!kc_request_read(&j->request, s, x, kc_poll_fields, members) && !j->request.config) {
         kc_request_refuse(&j->request, x);
         free_job(j);
         return NULL;
     }
     struct kc_text cursor = kc_request_text(&j->request, x, "cursor");
-    j->ask.cursor = cursor.len > 0 ? kc_strndup(cursor.p, cursor.len) : NULL;
+    j->ask.cursor = cursor.p ? kc_strndup(cursor.p, cursor.len) : NULL;
     j->credentials = kc_request_credentials(&j->request, s);
     return j;
 }
@@ -248,6 +249,17 @@ static int option(struct job *j, const char *name)
     int64_t fallback = 0;
     (void)kc_text_int(kc_text(f->fallback), f->min, f->max, &fallback);
     return (int)kc_request_int(&j->request, j->x, name, f->min, f->max, fallback);
+}
+
+/* With what the call itself would have found. */
+static void refuse_all(struct job *j)
+{
+    struct kc_faults found;
+    kc_faults_init(&found);
+    kc_poll_check(j->request.config, &found);
+    kc_request_add_faults(&j->request, &found);
+    kc_request_refuse(&j->request, j->x);
+    kc_faults_deinit(&found);
 }
 
 void kc_route_poll(struct kc_service *s, struct kc_exchange *x)
@@ -264,7 +276,7 @@ void kc_route_poll(struct kc_service *s, struct kc_exchange *x)
         queue(s->polls, j);
         return;
     }
-    kc_request_refuse(&j->request, x);
+    refuse_all(j);
     free_job(j);
 }
 
@@ -277,13 +289,14 @@ void kc_route_commit(struct kc_service *s, struct kc_exchange *x)
     if (!j)
         return;
     j->is_commit = true;
-    if (!j->ask.cursor) {
+    if (!j->ask.cursor && j->request.faults.count == 0)
         kc_faults_add(&j->request.faults, "/cursor", "required");
+    if (j->request.faults.count > 0) {
         kc_request_refuse(&j->request, x);
     } else if (!kc_cursor_decode(&cursor, kc_text(j->ask.cursor), &err)) {
         kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
     } else if (cursor.kind == KC_CURSOR_STREAM) {
-        kc_streams_commit(s, &cursor, j->request.credentials, x);
+        kc_streams_commit(s, &cursor, &j->request, x);
     } else {
         queue(s->polls, j);
         j = NULL;

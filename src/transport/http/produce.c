@@ -154,16 +154,56 @@ static void run(struct kc_job *job, void *self, struct kc_json_reader *reader)
 
 /* --- on the desk --- */
 
+static bool read_settings(struct posted *p)
+{
+    return kc_request_read_settings(&p->request, p->service, p->x, kc_produce.fields, NULL);
+}
+
+static struct kc_doc *complete_config(const struct posted *p)
+{
+    struct kc_doc *config = kc_steps_config(p->service);
+    kc_doc_overlay(config, p->request.config);
+    return config;
+}
+
+/* What the entry point itself would have found. */
+static void add_faults(struct kc_request *r, const struct kc_doc *config)
+{
+    struct kc_faults found;
+    kc_faults_init(&found);
+    found.at = "/config";
+    if (!kc_produce_check(config, KC_UNKNOWN_IS_ERROR, &found))
+        kc_request_add_faults(r, &found);
+    kc_faults_deinit(&found);
+}
+
 static struct kc_opened *open_step(struct posted *p, struct kc_text key, struct kc_error *err)
 {
     struct kc_request *r = &p->request;
-    if (!kc_request_read_settings(r, p->service, p->x, kc_produce.fields, NULL))
+    bool is_right = read_settings(p);
+    struct kc_doc *config = complete_config(p);
+    if (!is_right) {
+        add_faults(r, config);
+        kc_doc_free(config);
         return NULL;
-    struct kc_doc *config = kc_steps_config(p->service);
+    }
     struct kc_doc *credentials = r->credentials;
-    kc_doc_overlay(config, r->config);
     r->credentials = NULL;
     return kc_steps_open(p->service->steps, key, config, credentials, &r->faults, err);
+}
+
+/* The messages are wrong: what else is. */
+static void read_settings_too(struct posted *p)
+{
+    struct kc_request *r = &p->request;
+    size_t before = r->faults.count + r->faults.dropped;
+    enum kc_code code = r->code;
+    (void)!read_settings(p);
+    struct kc_doc *config = complete_config(p);
+    add_faults(r, config);
+    kc_doc_free(config);
+    if (r->faults.count + r->faults.dropped == before)
+        r->code = code;
 }
 
 static void read_on_desk(struct kc_job *job, struct kc_service *s)
@@ -179,6 +219,8 @@ static void read_on_desk(struct kc_job *job, struct kc_service *s)
         step = kc_steps_find(s->steps, kc_buf_peek(&key));
         if (!step)
             step = open_step(p, kc_buf_peek(&key), &err);
+    } else if (p->request.root) {
+        read_settings_too(p);
     }
     forget_key(&key);
     if (step) {

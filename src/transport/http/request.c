@@ -144,8 +144,9 @@ static void add_config(struct kc_request *r, const struct kc_field *fields)
     if (!config)
         return;
     r->faults.at = "/config";
-    if (kc_fields_check(tables, config, &r->faults))
-        kc_doc_overlay(r->config, config);
+    (void)!kc_fields_check(tables, config, &r->faults);
+    kc_doc_overlay(r->config, config);
+    kc_doc_overlay(r->given, config);
     refuse_operators(r, fields, config);
     r->faults.at = NULL;
     kc_doc_free(config);
@@ -193,8 +194,10 @@ static void add_field(struct kc_request *r, const struct kc_field *fields, const
     struct kc_faults faults;
     kc_faults_init(&faults);
     kc_doc_put(one, name, value);
-    if (kc_fields_check(tables, one, &faults))
+    if (kc_fields_check(tables, one, &faults)) {
         kc_doc_overlay(r->config, one);
+        kc_doc_overlay(r->given, one);
+    }
     for (size_t i = 0; i < faults.count; i++)
         fault_parameter(r, name, faults.list[i].text);
     if (kc_field_find(fields, kc_text(name))->operator_only)
@@ -229,6 +232,7 @@ bool kc_request_read_settings(struct kc_request *r, const struct kc_service *s,
     const char *name, *value;
     r->code = KC_CONFIG;
     r->config = kc_start_config(s, fields);
+    r->given = kc_doc_new();
     check_members(r, members);
     if (r->root) {
         add_config(r, fields);
@@ -252,6 +256,7 @@ void kc_request_deinit(struct kc_request *r)
     free(r->text);
     kc_json_reader_free(r->reader);
     kc_doc_free(r->config);
+    kc_doc_free(r->given);
     kc_doc_free(r->credentials);
     kc_faults_deinit(&r->faults);
     *r = (struct kc_request){ 0 };
@@ -308,6 +313,24 @@ struct kc_text kc_request_text(struct kc_request *r, struct kc_exchange *x, cons
         return KC_NO_TEXT;
     }
     return kc_value_text(member);
+}
+
+static bool is_told(const struct kc_faults *faults, const char *pointer)
+{
+    for (size_t i = 0; i < faults->count; i++) {
+        if (strcmp(faults->list[i].pointer, pointer) == 0)
+            return true;
+    }
+    return false;
+}
+
+void kc_request_add_faults(struct kc_request *r, const struct kc_faults *found)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        const struct kc_fault *f = &found->list[i];
+        if (!is_told(&r->faults, f->pointer))
+            kc_faults_add(&r->faults, f->pointer, "%s", f->text);
+    }
 }
 
 void kc_request_refuse(struct kc_request *r, struct kc_exchange *x)

@@ -18,16 +18,19 @@ struct kc_request {
     size_t text_len;
     struct kc_json_reader *reader;
     const struct kc_value *root; /* an object; NULL when there was no body */
-    struct kc_doc *config;       /* complete: start's, then body's, then query's */
-    struct kc_doc *credentials;  /* the request's own; NULL: the start's count */
-    struct kc_faults faults;     /* what is wrong, by pointers into the body; of a parameter by
-                                    its name in the text */
-    enum kc_code code;           /* what it amounts to */
+    struct kc_doc *config; /* complete: start's, then body's, then query's; NULL where there
+                              was nothing to be read */
+    struct kc_doc *given;  /* the request's own part of it */
+    struct kc_doc *credentials; /* the request's own; NULL: the start's count */
+    struct kc_faults faults;    /* what is wrong, by pointers into the body; of a parameter by
+                                   its name in the text */
+    enum kc_code code;          /* what it amounts to */
 };
 
 /* Reads body and query for an entry point with these fields. `members` are the body's other
  * members that the route knows, ended by NULL; one that nobody knows is a fault that names the
- * nearest. False when there are faults. */
+ * nearest. False when there are faults; unless config is NULL then, options and the entry
+ * point's own checks may add theirs, so that all are told at once. */
 bool kc_request_read(struct kc_request *r, const struct kc_service *s, struct kc_exchange *x,
                      const struct kc_field *fields, const char *const *members) KC_MUST_CHECK;
 void kc_request_deinit(struct kc_request *r);
@@ -49,6 +52,9 @@ const struct kc_doc *kc_request_credentials(const struct kc_request *r,
 int64_t kc_request_int(struct kc_request *r, struct kc_exchange *x, const char *name,
                        int64_t min, int64_t max, int64_t fallback);
 struct kc_text kc_request_text(struct kc_request *r, struct kc_exchange *x, const char *name);
+
+/* Adds faults that an entry point has found in config, but for members of which one is told. */
+void kc_request_add_faults(struct kc_request *r, const struct kc_faults *found);
 
 /* Answers with all that is wrong. */
 void kc_request_refuse(struct kc_request *r, struct kc_exchange *x);

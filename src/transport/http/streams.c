@@ -101,7 +101,7 @@ static void start(struct kc_service *s, struct kc_exchange *x, struct kc_stream_
 
 /* As the entry point reads them, so that numbers are texts too; what is wrong is said when it
  * opens. */
-static void read_names(struct kc_stream_ask *ask)
+static void read_names(const struct kc_doc *config, char **topic, char **group_id)
 {
     struct names {
         char *topic, *group_id;
@@ -113,10 +113,10 @@ static void read_names(struct kc_stream_ask *ask)
     };
     struct kc_faults faults;
     kc_faults_init(&faults);
-    struct kc_doc *picked = kc_fields_pick(fields, ask->request.config);
+    struct kc_doc *picked = kc_fields_pick(fields, config);
     if (kc_fields_read(fields, &names, picked, KC_UNKNOWN_IS_ERROR, &faults)) {
-        ask->topic = names.topic;
-        ask->group_id = names.group_id;
+        *topic = names.topic;
+        *group_id = names.group_id;
     } else {
         kc_fields_free(fields, &names);
     }
@@ -139,6 +139,22 @@ static void read_options(struct kc_stream_ask *ask, struct kc_exchange *x)
     ask->heartbeat_ms = (int)kc_request_int(r, x, "heartbeatMs", KC_HEARTBEAT_MIN_MS,
                                             KC_HEARTBEAT_MAX_MS, KC_HEARTBEAT_MS);
     ask->is_sse = kc_exchange_prefers(x, "text/event-stream");
+    (void)kc_request_text(r, x, "cursor"); /* a fault where it is none */
+}
+
+/* Whether the cursor is of this topic and group; NULL: of any. */
+static bool is_of(const struct kc_cursor *cursor, const char *topic, const char *group_id,
+                  struct kc_error *err)
+{
+    if (topic && !kc_cursor_check(cursor, KC_CURSOR_STREAM, topic, err))
+        return false;
+    if (group_id && cursor->group_id && strcmp(cursor->group_id, group_id) != 0) {
+        kc_error_set(err, KC_BAD_CURSOR, 0,
+                     "the cursor is of group '%s', not of '%s'; start again without a cursor",
+                     cursor->group_id, group_id);
+        return false;
+    }
+    return true;
 }
 
 /* A client that reconnects by itself sends the request that it began with, and the last id
@@ -146,21 +162,23 @@ static void read_options(struct kc_stream_ask *ask, struct kc_exchange *x)
 static bool read_cursor(struct kc_stream_ask *ask, struct kc_exchange *x, struct kc_error *err)
 {
     struct kc_text token = kc_text(kc_exchange_header(x, "Last-Event-ID"));
-    if (token.len == 0)
+    if (token.len == 0) /* a browser's that has seen no event */
         token = kc_request_text(&ask->request, x, "cursor");
-    if (token.len == 0)
-        return true;
-    if (!kc_cursor_decode(&ask->from, token, err))
-        return false;
-    if (ask->topic && !kc_cursor_check(&ask->from, KC_CURSOR_STREAM, ask->topic, err))
-        return false;
-    if (ask->group_id && strcmp(ask->from.group_id, ask->group_id) != 0) {
-        kc_error_set(err, KC_BAD_CURSOR, 0,
-                     "the cursor is of group '%s', not of '%s'; start again without a cursor",
-                     ask->from.group_id, ask->group_id);
-        return false;
-    }
-    return true;
+    return !token.p || (kc_cursor_decode(&ask->from, token, err) &&
+                        is_of(&ask->from, ask->topic, ask->group_id, err));
+}
+
+/* With what the entry point itself would have found. */
+static void refuse_all(struct kc_stream_ask *ask, struct kc_exchange *x)
+{
+    struct kc_faults found;
+    kc_faults_init(&found);
+    found.at = "/config";
+    if (ask->request.config &&
+        !kc_consume_check(ask->request.config, KC_UNKNOWN_IS_ERROR, &found))
+        kc_request_add_faults(&ask->request, &found);
+    kc_request_refuse(&ask->request, x);
+    kc_faults_deinit(&found);
 }
 
 /* False when it was answered. */
@@ -169,16 +187,13 @@ static bool read_ask(struct kc_stream_ask *ask, struct kc_service *s, struct kc_
     static const char *const members[] = { "cursor", "ack",         "count",
                                            "until",  "heartbeatMs", NULL };
     struct kc_error err = { 0 };
-    bool ok = kc_request_read(&ask->request, s, x, kc_consume.fields, members);
-    if (ok) {
+    if (kc_request_read(&ask->request, s, x, kc_consume.fields, members) || ask->request.config)
         read_options(ask, x);
-        ok = ask->request.faults.count == 0;
-    }
-    if (!ok) {
-        kc_request_refuse(&ask->request, x);
+    if (ask->request.faults.count > 0) {
+        refuse_all(ask, x);
         return false;
     }
-    read_names(ask);
+    read_names(ask->request.config, &ask->topic, &ask->group_id);
     if (!read_cursor(ask, x, &err)) {
         kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
         return false;
@@ -216,13 +231,38 @@ static bool may_open(struct kc_service *s, struct kc_exchange *x)
     return err.code == KC_NONE;
 }
 
+static void ignore_taken(void *arg, uint64_t bytes)
+{
+    (void)arg;
+    (void)bytes;
+}
+
+static void ignore_gone(void *arg)
+{
+    (void)arg;
+}
+
+/* As the stream would be, of which nobody would read anything. libmicrohttpd ends even that
+ * with an empty chunk, which would be taken for the next answer. */
+static void answer_head(struct kc_exchange *x, bool is_sse)
+{
+    const struct kc_flow_listener nobody = { ignore_taken, ignore_gone, NULL };
+    kc_exchange_set_header(x, "Connection", "close");
+    kc_exchange_begin(x, kc_stream_media_type(is_sse), &nobody);
+    kc_exchange_finish(x);
+}
+
 void kc_route_consume(struct kc_service *s, struct kc_exchange *x)
 {
     struct kc_stream_ask ask = { .count = 0 };
-    if (strcmp(kc_exchange_method(x), "HEAD") == 0) /* nobody would read it */
-        kc_exchange_reply(x, 200, NULL, NULL);
-    else if (may_open(s, x) && read_ask(&ask, s, x))
+    bool is_head = strcmp(kc_exchange_method(x), "HEAD") == 0;
+    if (!may_open(s, x) || !read_ask(&ask, s, x)) {
+        /* it was answered */
+    } else if (is_head) {
+        answer_head(x, ask.is_sse);
+    } else {
         start(s, x, &ask);
+    }
     kc_stream_ask_deinit(&ask);
 }
 
@@ -258,16 +298,32 @@ static struct kc_stream *find(struct kc_streams *all, uint64_t number) /* needs 
     return NULL;
 }
 
+/* What the request says of topic and group itself; the start's do not count. */
+static bool is_meant(const struct kc_cursor *cursor, const struct kc_request *request,
+                     struct kc_error *err)
+{
+    char *topic = NULL, *group_id = NULL;
+    read_names(request->given, &topic, &group_id);
+    bool ok = is_of(cursor, topic, group_id, err);
+    free(topic);
+    free(group_id);
+    return ok;
+}
+
 void kc_streams_commit(struct kc_service *s, const struct kc_cursor *cursor,
-                       const struct kc_doc *credentials, struct kc_exchange *x)
+                       const struct kc_request *request, struct kc_exchange *x)
 {
     struct kc_streams *all = s->streams;
     struct kc_error err = { 0 };
+    if (!is_meant(cursor, request, &err)) {
+        kc_exchange_problem(x, 0, &err, KC_NO_TEXT);
+        return;
+    }
     if (!is_same_server(all, cursor, x))
         return;
     pthread_mutex_lock(&all->lock);
     struct kc_stream *stream = find(all, cursor->number);
-    if (stream && !kc_doc_is_equal(kc_stream_credentials(stream), credentials))
+    if (stream && !kc_doc_is_equal(kc_stream_credentials(stream), request->credentials))
         kc_error_set(&err, KC_FORBIDDEN, 0,
                      "this stream was opened with other credentials than this request has");
     else if (!stream || !kc_stream_commit(stream, cursor, x))

@@ -9,7 +9,7 @@
 #define KC_TRANSPORT_HTTP_STREAMS_H
 
 #include "component/cursor.h"
-#include "transport/http/service.h"
+#include "transport/http/request.h"
 
 #define KC_STREAMS_MAX      100 /* at once; each has a thread and a Kafka client */
 #define KC_HEARTBEAT_MS     15000
@@ -20,9 +20,9 @@ void kc_route_consume(struct kc_service *s, struct kc_exchange *x);
 
 /* Commits a stream's cursor and answers x with {"offsets":[…]}: 409 where the stream is another
  * server's, 410 where it has ended, 403 where it was opened with other credentials than the
- * request's own (NULL: it brought none). */
+ * request's own, 400 where the request names another topic or group. */
 void kc_streams_commit(struct kc_service *s, const struct kc_cursor *cursor,
-                       const struct kc_doc *credentials, struct kc_exchange *x);
+                       const struct kc_request *request, struct kc_exchange *x);
 
 /* For metrics. Any thread. */
 struct kc_streams_figures {

@@ -170,6 +170,24 @@ static struct kc_doc *take_object(struct kc_doc *doc, const char *name,
     return object;
 }
 
+/* Numbers are taken for texts where forms fill in settings; these are none. */
+static void check_types(struct kc_spec *spec, const struct kc_doc *doc,
+                        struct kc_faults *faults)
+{
+    char pointer[32];
+    for (const struct kc_field *f = kc_spec_fields; f->name; f++) {
+        if (f->type != KC_TEXT || kc_doc_is_null(doc, f->name) || kc_doc_is_text(doc, f->name))
+            continue;
+        char **text = (char **)(void *)((char *)spec + f->offset);
+        if (!*text)
+            continue; /* told already */
+        snprintf(pointer, sizeof(pointer), "/%s", f->name);
+        kc_faults_add(faults, pointer, "must be a text");
+        free(*text);
+        *text = NULL;
+    }
+}
+
 bool kc_spec_read(struct kc_spec *spec, struct kc_doc *doc, const struct kc_spec_rules *rules,
                   struct kc_faults *faults)
 {
@@ -177,6 +195,7 @@ bool kc_spec_read(struct kc_spec *spec, struct kc_doc *doc, const struct kc_spec
     spec->config = complete(take_object(doc, "config", faults), rules);
     spec->credentials = take_object(doc, "credentials", faults);
     bool ok = kc_fields_read(kc_spec_fields, spec, doc, KC_UNKNOWN_IS_ERROR, faults);
+    check_types(spec, doc, faults);
     check_texts(spec, rules, faults);
     check_config(spec, faults);
     if (spec->credentials)
