@@ -3,7 +3,6 @@
  * them cannot be used, in words for whoever filled in the fields. */
 #include "net/probe_private.h"
 
-#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -41,12 +40,11 @@ static BIO *open_pem(struct own *o, enum kc_probe_part part, const char *text, c
 {
     if (text)
         return BIO_new_mem_buf(text, -1);
-    FILE *f = fopen(file, "re");
-    if (!f) {
-        refuse(o, part, "%s: %s", file, strerror(errno));
-        return NULL;
-    }
-    return BIO_new_fp(f, BIO_CLOSE);
+    ERR_clear_error();
+    BIO *bio = BIO_new_file(file, "re");
+    if (!bio) /* the system's error is the first of the list */
+        refuse(o, part, "%s: %s", file, strerror(ERR_GET_REASON(ERR_peek_error())));
+    return bio;
 }
 
 /* "is not", of a text, or "/a/file is not" */
@@ -102,14 +100,13 @@ static bool show(struct own *o)
 static int give_password(char *out, int size, int is_writing, void *arg)
 {
     struct own *o = arg;
-    const char *password = o->tls->key_password ? o->tls->key_password : "";
-    size_t len = strlen(password);
+    const struct kc_text password = kc_text(o->tls->key_password ? o->tls->key_password : "");
     (void)is_writing;
     o->was_asked = true;
-    if (len > (size_t)size)
+    if (password.len > (size_t)size)
         return 0;
-    memcpy(out, password, len);
-    return (int)len;
+    memcpy(out, password.p, password.len);
+    return (int)password.len;
 }
 
 static bool prove(struct own *o)
