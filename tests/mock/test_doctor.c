@@ -9,6 +9,7 @@
 #include "support/certs.h"
 #include "support/fail.h"
 #include "support/fake_broker.h"
+#include "support/process.h"
 #include "support/stub.h"
 #include "unit/unit.h"
 
@@ -346,7 +347,8 @@ static char *read_file(const char *path)
 {
     char *text = kc_alloc0(8192, 1);
     FILE *f = fopen(path, "r");
-    assert_non_null(f);
+    if (!f)
+        fail_test("%s cannot be read", path);
     assert_true(fread(text, 1, 8191, f) > 0);
     fclose(f);
     return text;
@@ -440,7 +442,8 @@ static void a_token_server_that_swallows_is_a_slow_one(void **state)
     struct fake_broker *b =
         fake_broker_start(&(struct fake_broker_options){ .mechanisms = "OAUTHBEARER" });
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
+    if (fd < 0)
+        fail_test("no socket");
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
     assert_int_equal(listen(fd, 16), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
@@ -507,7 +510,6 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-    char command[100];
     (void)state;
     kc_kerberos_close();
     pthread_mutex_lock(&lock);
@@ -520,8 +522,10 @@ static int stop(void **state)
         pthread_mutex_unlock(&lock);
         usleep(10000);
     }
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    return system(command);
+    struct run run = run_process(ARGS("rm", "-r", folder), NULL, "", 10000);
+    assert_exit(&run, 0);
+    run_free(&run);
+    return 0;
 }
 
 #define doctor_test(test) cmocka_unit_test_teardown(test, stub_stop_all)
