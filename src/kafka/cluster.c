@@ -137,9 +137,9 @@ bool kc_cluster_listeners(struct kc_cluster *c, int wait_ms, struct kc_broker *o
     return true;
 }
 
-/* librdkafka's trouble begins with "PROTOCOL://HOST:PORT/WHICH: ", where WHICH is a number for
- * a broker that was heard of from another, and "bootstrap" for one that was given. A resolver
- * that hangs at their names is no trouble yet. */
+/* librdkafka's trouble begins with "HOST:PORT/WHICH: ", behind "PROTOCOL://" but for PLAINTEXT,
+ * where WHICH is a number for a broker that was heard of from another, and "bootstrap" for one
+ * that was given. A resolver that hangs at their names is no trouble yet. */
 bool kc_cluster_lost(struct kc_cluster *c, struct kc_broker *at)
 {
     char text[sizeof(c->health.trouble)], name[sizeof(c->health.looked_up)];
@@ -150,13 +150,14 @@ bool kc_cluster_lost(struct kc_cluster *c, struct kc_broker *at)
     pthread_mutex_unlock(&c->health.lock);
     if (name[0])
         return kc_brokers_next(&list, at);
-    char *address = strstr(text, "://");
-    char *which = address ? strchr(address + 3, '/') : NULL;
+    char *scheme = strstr(text, "://"), *blank = strchr(text, ' ');
+    char *address = scheme && blank && scheme < blank ? scheme + 3 : text;
+    char *which = strchr(address, '/');
     size_t digits = which ? strspn(which + 1, "0123456789") : 0;
     if (!which || digits == 0 || which[1 + digits] != ':')
         return false;
     *which = '\0';
-    list = address + 3;
+    list = address;
     return kc_brokers_next(&list, at);
 }
 

@@ -90,12 +90,12 @@ static void say_mechanisms(const struct fake_broker *b, const char *asked, struc
 /* Version 1: the brokers, the controller, no topics. */
 static void say_metadata(const struct fake_broker *b, struct kc_buf *out)
 {
-    int count = b->o.brokers ? b->o.brokers : 1;
+    int count = b->o.brokers ? b->o.brokers : 1, first = b->o.port ? b->o.port : b->port;
     put(out, (uint32_t)count, 4);
     for (int i = 0; i < count; i++) {
         put(out, (uint32_t)i + 1, 4);
         put_text(out, b->o.host ? b->o.host : "127.0.0.1");
-        put(out, (uint32_t)((b->o.port ? b->o.port : b->port) + i), 4);
+        put(out, (uint32_t)(count > 1 && i == 0 ? b->port : first + i), 4);
         put(out, UINT16_MAX, 2); /* no rack */
     }
     put(out, 1, 4);

@@ -14,7 +14,7 @@ struct fake_broker_options {
     bool drops_metadata;    /* hangs up then */
     const char *host;       /* where it says that it is; NULL: 127.0.0.1 */
     int port;               /* 0: its own */
-    int brokers;            /* so many of them, there and at the ports after; 0: 1 */
+    int brokers;            /* itself, and others at the ports after that, so many; 0: 1 */
 };
 
 struct fake_broker; /* opaque */
