@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 static void out_of_memory(void)
 {
@@ -44,4 +47,11 @@ char *kc_strndup(const char *s, size_t len)
     char *copy = kc_alloc0(len + 1, 1);
     memcpy(copy, s, len);
     return copy;
+}
+
+void kc_trim(void)
+{
+#if defined(__GLIBC__)
+    (void)malloc_trim(0);
+#endif
 }

@@ -16,4 +16,7 @@ char *kc_strndup(const char *s, size_t len);          /* NUL-terminated copy */
 #define kc_new0(type)              ((type *)kc_alloc0(1, sizeof(type)))
 #define kc_new0_array(type, count) ((type *)kc_alloc0((count), sizeof(type)))
 
+/* Gives what was freed back to the system, where the C library keeps it. Takes milliseconds. */
+void kc_trim(void);
+
 #endif

@@ -415,6 +415,7 @@ static bool open_consumer(struct consume *self, const struct kc_step *step,
         .session_timeout_ms = self->conf.session_timeout_ms,
         .commit_ms = step->commit_ms,
         .until_end = step->until_end,
+        .is_one_of_many = step->is_one_of_many,
         .tells_outage = step->tells_outage,
         .listener = &self->listener,
     };

@@ -3,7 +3,7 @@
  *
  * Threads    owner   takes, and inside that serves rebalances, commits, refused messages
  *            others  kc_consumer_settle() only
- * Queue      librdkafka's, PREFETCH_KBYTES and PREFETCH_RECORDS; what the caller takes bounds
+ * Queue      librdkafka's, as much as struct ahead says; what the caller takes bounds
  *            the windows
  * Slots      the topic's partition numbers: parts[n] is partition n while it is assigned
  * Tags       generation of the assignment, slot, number in the window: an answer that comes
@@ -18,10 +18,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PREFETCH_KBYTES  "4096"
-#define PREFETCH_RECORDS "10000" /* librdkafka counts the bytes of values only */
-#define SEEK_MS          5000
-#define COMMIT_MS        5000
+/* What is read ahead. librdkafka counts the bytes of values only, and asks for more until there
+ * is as much, a partition's bytes at a time. */
+struct ahead {
+    const char *kbytes, *records, *partition_bytes;
+};
+static const struct ahead much = { "4096", "10000", "1048576" };
+static const struct ahead little = { "512", "1000", "131072" };
+
+#define SEEK_MS   5000
+#define COMMIT_MS 5000
 
 struct kc_consumer *kc_consumer_of(void *opaque)
 {
@@ -56,6 +62,7 @@ static rd_kafka_conf_t *build_conf(struct kc_consumer *c, const struct kc_consum
                                    struct kc_error *err)
 {
     char session[16], heartbeat[16];
+    const struct ahead *ahead = conf->is_one_of_many ? &little : &much;
     snprintf(session, sizeof(session), "%d", conf->session_timeout_ms);
     snprintf(heartbeat, sizeof(heartbeat), "%d", conf->session_timeout_ms / 3);
     const struct kc_property own[] = {
@@ -72,8 +79,9 @@ static rd_kafka_conf_t *build_conf(struct kc_consumer *c, const struct kc_consum
           "10" }, /* its default, 1 s, starves a small prefetch queue */
         { "fetch.wait.max.ms", "200" },
         { "fetch.max.bytes", "1048576" },
-        { "queued.max.messages.kbytes", PREFETCH_KBYTES },
-        { "queued.min.messages", PREFETCH_RECORDS },
+        { "max.partition.fetch.bytes", ahead->partition_bytes },
+        { "queued.max.messages.kbytes", ahead->kbytes },
+        { "queued.min.messages", ahead->records },
         { "check.crcs", "true" },
         { "enable.partition.eof", conf->until_end ? "true" : "false" },
         { "allow.auto.create.topics", "false" },

@@ -64,10 +64,11 @@ struct kc_consumer_conf {
                                         ourselves; NULL: none */
     const char *isolation;           /* "read_committed", "read_uncommitted" */
     int session_timeout_ms;
-    int commit_ms;     /* between two commits, where fewer than 10,000 are settled; 0: 5 s */
-    bool until_end;    /* notice where the partitions end: kc_consumer_is_at_end() */
-    bool tells_outage; /* trouble is told when no broker answers for a while, and for each
-                          other cause then */
+    int commit_ms;       /* between two commits, where fewer than 10,000 are settled; 0: 5 s */
+    bool until_end;      /* notice where the partitions end: kc_consumer_is_at_end() */
+    bool is_one_of_many; /* reads ahead little, for less memory */
+    bool tells_outage;   /* trouble is told when no broker answers for a while, and for each
+                            other cause then */
     const struct kc_consumer_listener *listener;
 };
 

@@ -41,8 +41,9 @@ struct kc_step {
     bool is_sample;    /* a trigger shows count_max records as examples, within sample_ms, and
                           leaves no trace: no group is joined, nothing is committed */
     int sample_ms;
-    bool tells_outage; /* a trigger says so (UNAVAILABLE) when no broker has answered for a
-                          while, and goes on trying; its tally has what it knows */
+    bool is_one_of_many; /* a trigger like which many may run here: it reads ahead little */
+    bool tells_outage;   /* a trigger says so (UNAVAILABLE) when no broker has answered for a
+                            while, and goes on trying; its tally has what it knows */
 
     /* Where a trigger begins partitions, in place of what the group has committed, each when it
      * is first assigned. NULL: nowhere. */

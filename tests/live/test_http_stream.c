@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -593,6 +594,59 @@ static void a_stream_lives_through_a_restart_of_the_broker(void **state)
     "'credentials': {'brokers': '127.0.0.1:1', 'mechanism': 'none', "                          \
     "'securityProtocol': 'PLAINTEXT'}"
 
+#define UNREAD 16
+
+static void fill_100_bytes(struct witness_record *record, int64_t n, void *context)
+{
+    char *text = context;
+    snprintf(text, 101, "%0100lld", (long long)n);
+    *record = witness_text(NULL, text, (int)(n % 4));
+}
+
+static long resident_kbytes(const struct serve *s)
+{
+    char path[40], line[200];
+    long kbytes = 0;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)process_pid(s->process));
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kbytes = strtol(line + 6, NULL, 10);
+    }
+    fclose(file);
+    return kbytes;
+}
+
+static void a_stream_that_nobody_reads_takes_little_memory(void **state)
+{
+    (void)state;
+    const char *topic = witness_new_topic(witness, 4, NULL);
+    char text[101];
+    witness_write_many(witness, topic, 60000, fill_100_bytes, text);
+    struct serve *s = serve_kafka(NULL);
+    struct http *h[UNREAD];
+    for (int i = 0; i < UNREAD; i++) {
+        char path[200];
+        snprintf(path, sizeof(path), STREAM_PATH "?topic=%s&groupId=%s-%d&startFrom=earliest",
+                 topic, topic, i);
+        h[i] = http_start(
+            &(struct http_request){ .base = s->base, .path = path, .answer_max = 16384 });
+    }
+    long before = resident_kbytes(s), now = 0, last = -1;
+    serve_expect_metric(s, "kafka_component_streams 16\n", WAIT_MS);
+    for (int same = 0; same < 3; last = now) { /* until it does not grow any more */
+        usleep(1000000);
+        now = resident_kbytes(s);
+        same = now - before > 500 * UNREAD && now - last < 256 ? same + 1 : 0;
+    }
+    print_message("%ld kB a stream\n", (now - before) / UNREAD);
+    assert_in_range((now - before) / UNREAD, 500, 5500 * SLOW);
+    for (int i = 0; i < UNREAD; i++)
+        http_free(h[i]);
+    serve_stop(s, 0, WAIT_MS);
+}
+
 static void a_broker_that_is_down_is_a_503_with_the_cause(void **state)
 {
     (void)state;
@@ -656,6 +710,7 @@ int main(void)
         live_test(a_client_that_goes_leaves_its_records_to_the_next),
         live_test(a_stopping_server_says_the_end_with_everything_committed),
         live_test(a_stream_lives_through_a_restart_of_the_broker),
+        live_test(a_stream_that_nobody_reads_takes_little_memory),
         live_test(a_broker_that_is_down_is_a_503_with_the_cause),
         live_test(a_broker_that_goes_is_told_once_and_read_on_when_it_is_back),
     };

@@ -356,6 +356,7 @@ struct kc_stream *kc_stream_new(struct kc_exchange *x, struct kc_stream_ask *ask
         .unknown_fields = KC_UNKNOWN_IS_ERROR,
         .tally = &s->tally,
         .lags = kc_metrics_lags(s->ask.service),
+        .is_one_of_many = true,
         .tells_outage = true,
         .faults = &s->ask.request.faults,
         .count_max = s->ask.count,

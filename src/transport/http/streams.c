@@ -44,6 +44,7 @@ static void *run(void *arg)
 {
     struct running *r = arg;
     kc_stream_run(r->stream);
+    kc_trim(); /* some megabytes of records that were read ahead */
     pthread_mutex_lock(&r->all->lock);
     r->is_done = true;
     pthread_mutex_unlock(&r->all->lock);

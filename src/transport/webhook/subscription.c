@@ -254,6 +254,7 @@ struct kc_subscription *kc_subscription_new(struct kc_spec *spec,
         .unknown_fields = KC_UNKNOWN_IS_ERROR,
         .tally = &s->tally,
         .lags = env->lags,
+        .is_one_of_many = true,
         .tells_outage = true,
         .body_style = s->spec.format == KC_PUSH_EVENTS ? KC_BODY_EVENTS : KC_BODY_MESSAGES,
     };
