@@ -24,7 +24,7 @@ struct ahead {
     const char *kbytes, *records, *partition_bytes;
 };
 static const struct ahead much = { "4096", "10000", "1048576" };
-static const struct ahead little = { "512", "1000", "131072" };
+static const struct ahead little = { "2048", "4000", "131072" };
 
 #define SEEK_MS   5000
 #define COMMIT_MS 5000
