@@ -159,14 +159,22 @@ void kc_exchange_reply(struct kc_exchange *x, int status, const char *media_type
                        struct kc_buf *body)
 {
     size_t len = body ? body->len : 0;
-    char *bytes = body ? kc_buf_take(body) : NULL;
-    struct MHD_Response *response =
-        bytes ? MHD_create_response_from_buffer_with_free_callback(len, bytes, free)
-              : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    x->reply = (struct kc_text){ bytes, len };
-    add_headers(x, response, bytes ? media_type : NULL);
-    answer(x, status, response);
+    x->reply = (struct kc_text){ body ? kc_buf_take(body) : NULL, len };
+    x->media_type = body ? media_type : NULL;
+    answer(x, status, NULL);
     kc_exchange_drop(x);
+}
+
+struct MHD_Response *kc_exchange_response(struct kc_exchange *x)
+{
+    if (x->response)
+        return x->response;
+    x->response = x->reply.p
+                      ? MHD_create_response_from_buffer_with_free_callback(
+                            x->reply.len, (void *)(uintptr_t)x->reply.p, free)
+                      : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    add_headers(x, x->response, x->media_type);
+    return x->response;
 }
 
 void kc_exchange_begin(struct kc_exchange *x, const char *media_type,
@@ -190,6 +198,8 @@ void kc_exchange_drop(struct kc_exchange *x)
         free(x->words[i]);
     if (x->response)
         MHD_destroy_response(x->response);
+    else
+        free((void *)(uintptr_t)x->reply.p);
     atomic_fetch_sub(&x->server->bodies, x->body.len);
     kc_buf_deinit(&x->body);
     kc_flow_free(x->flow);

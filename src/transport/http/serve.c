@@ -58,7 +58,8 @@ static enum MHD_Result queue_answer(struct kc_exchange *x)
                             now_ms + x->server->conf.body_ms +
                                 (int64_t)(x->reply.len / BYTES_A_SECOND) * 1000);
     }
-    return MHD_queue_response(x->connection->native, (unsigned int)x->status, x->response);
+    return MHD_queue_response(x->connection->native, (unsigned int)x->status,
+                              kc_exchange_response(x));
 }
 
 static enum MHD_Result answer_or_wait(struct kc_exchange *x)

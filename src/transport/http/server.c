@@ -22,7 +22,7 @@
 
 /* Of a connection: its headers, and blocks on their way. libmicrohttpd clears all of it after
  * each request, so that four times as much cost a fifth of a small request. */
-#define MEMORY_BYTES    16384
+#define MEMORY_BYTES    12288
 #define INCREMENT_BYTES 4096
 #define ADDRESS_MAX     6144 /* what fits that memory beside usual headers */
 #define PARAMETERS_MAX  64

@@ -114,8 +114,9 @@ struct kc_exchange {
     bool must_close;
     int status;        /* 0: not answered yet */
     enum kc_code code; /* of the problem that is the answer */
-    struct MHD_Response *response;
-    struct kc_text reply; /* its bytes, a loan from it */
+    struct MHD_Response *response; /* loop only, but for a flow's */
+    struct kc_text reply;          /* its bytes: ours, or the response's once there is one */
+    const char *media_type;        /* of them, a literal; NULL: there are none */
     struct {
         const char *name;
         char *value;
@@ -135,6 +136,10 @@ void kc_exchange_break_off(struct kc_exchange *x);
 /* The checks that need nothing but the headers. True when it may go on; else it was answered.
  */
 bool kc_door_check(struct kc_exchange *x, const char *url, const char *version);
+
+/* The answer, ready to be sent. Loop only: what one thread allocates and another frees costs
+ * both of them several times as much. */
+struct MHD_Response *kc_exchange_response(struct kc_exchange *x);
 
 void kc_exchange_suspend(struct kc_exchange *x); /* loop only; needs x->lock */
 bool kc_exchange_wake(struct kc_exchange *x);    /* needs x->lock; false: was not suspended */
