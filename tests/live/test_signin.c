@@ -13,8 +13,7 @@
 #include <cmocka.h>
 
 #define REFUSED         77
-#define REFUSAL_WAIT_MS 10000 /* "in a few seconds", on a machine that has other things to do  \
-                               */
+#define REFUSAL_WAIT_MS 10000 /* "in a few seconds", on a busy machine */
 
 static const char message[] =
     "{\"messages\":[{\"key\":\"Car status\",\"value\":\"arrived\"}]}\n";

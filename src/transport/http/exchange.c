@@ -169,10 +169,9 @@ struct MHD_Response *kc_exchange_response(struct kc_exchange *x)
 {
     if (x->response)
         return x->response;
-    x->response = x->reply.p
-                      ? MHD_create_response_from_buffer_with_free_callback(
-                            x->reply.len, (void *)(uintptr_t)x->reply.p, free)
-                      : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    x->response = x->reply.p ? MHD_create_response_from_buffer_with_free_callback(
+                                   x->reply.len, (void *)(uintptr_t)x->reply.p, free)
+                             : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     add_headers(x, x->response, x->media_type);
     return x->response;
 }

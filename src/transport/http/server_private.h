@@ -112,8 +112,8 @@ struct kc_exchange {
     bool is_suspended; /* needs lock, as what follows */
     bool wants_more;   /* the upload asked for more before it was held back */
     bool must_close;
-    int status;        /* 0: not answered yet */
-    enum kc_code code; /* of the problem that is the answer */
+    int status;                    /* 0: not answered yet */
+    enum kc_code code;             /* of the problem that is the answer */
     struct MHD_Response *response; /* loop only, but for a flow's */
     struct kc_text reply;          /* its bytes: ours, or the response's once there is one */
     const char *media_type;        /* of them, a literal; NULL: there are none */
