@@ -94,7 +94,7 @@ static int serve(void *self)
     kc_log(KC_INFO, "listening", KC_S("address", kc_server_address(s->server)),
            KC_S("scheme", s->env->http->tls_cert ? "https" : "http"));
     kc_server_run(s->server);
-    return kc_server_open_exchanges(s->server) > 0 ? EX_UNAVAILABLE : EX_OK;
+    return EX_OK;
 }
 
 const struct kc_transport kc_http = { "http", open_, serve, stop, close_ };

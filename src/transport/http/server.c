@@ -300,11 +300,6 @@ void kc_server_close(struct kc_server *s)
         free(s);
 }
 
-int kc_server_open_exchanges(const struct kc_server *s)
-{
-    return atomic_load(&s->open);
-}
-
 const char *kc_server_address(const struct kc_server *s)
 {
     return s->address;

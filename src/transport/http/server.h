@@ -40,8 +40,6 @@ bool kc_server_open(struct kc_server **out, const struct kc_server_conf *conf,
  * stop is over. */
 void kc_server_run(struct kc_server *s);
 
-int kc_server_open_exchanges(const struct kc_server *s); /* after that: left unanswered */
-
 /* No new connections; requests that are here are answered. Any thread; again with a shorter
  * time is fine. */
 void kc_server_stop(struct kc_server *s, int drain_ms);
