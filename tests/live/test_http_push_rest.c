@@ -197,16 +197,17 @@ static void wait_until_at(struct push *p, int partition, int64_t offset, int wai
     }
 }
 
-static void wait_for_waiting(const struct push *p, int64_t count)
+static void wait_for(const struct push *p, const char *path, int64_t count)
 {
     int64_t deadline = now_ms() + WAIT_MS;
     for (;; usleep(50000)) {
         json_t *shown = show(p);
-        int64_t waiting = event_int(shown, "counts.waiting");
-        if (waiting != count && now_ms() > deadline)
-            fail_msg("not %lld: %s", (long long)count, json_dumps(shown, JSON_COMPACT));
+        bool is_it = !json_is_null(event_at(shown, path)) && event_int(shown, path) == count;
+        if (!is_it && now_ms() > deadline)
+            fail_msg("%s is not %lld: %s", path, (long long)count,
+                     json_dumps(shown, JSON_COMPACT));
         json_decref(shown);
-        if (waiting == count)
+        if (is_it)
             return;
     }
 }
@@ -237,14 +238,14 @@ static void a_partition_that_fails_does_not_hold_up_the_others(void **state)
         wait_until_at(p, i, EACH, 60000);
 
     /* Of the ill partition no more is kept than what is tried, and the place in the group. */
-    wait_for_waiting(p, 1);
+    wait_for(p, "counts.waiting", 1);
+    wait_for(p, "lag", EACH); /* nothing of it was accepted */
     snprintf(metric, sizeof(metric),
              "kafka_component_subscription_retrying{subscription=\"%s\"} 1", p->id);
     serve_expect_metric(server, metric, WAIT_MS);
     json_t *shown = show(p);
     assert_event_str(shown, "state", "retrying");
     assert_event_str(shown, "lastError.message", "the receiver answered 500");
-    assert_int_equal(event_int(shown, "lag"), EACH - 100);
     json_decref(shown);
     while (now_ms() < began_ms + 9000) /* longer than the session */
         usleep(50000);
@@ -277,7 +278,7 @@ static void one_that_is_not_answered_does_not_either(void **state)
     subscribe_at(server, p, "", ",'timeoutMs':120000");
     for (int i = 1; i < PARTITIONS; i++)
         wait_until_at(p, i, EACH, 60000);
-    wait_for_waiting(p, 1);
+    wait_for(p, "counts.waiting", 1);
     assert_int_equal(p->refused.count, 1); /* it is the first attempt still */
     assert_int_equal(p->again, 0);
     unsubscribe(p);
@@ -292,7 +293,7 @@ static void a_partition_that_rests_goes_on_where_a_rebalance_takes_it(void **sta
     subscribe_at(server, p, "", "");
     for (int i = 1; i < PARTITIONS; i++)
         wait_until_at(p, i, EACH, 60000);
-    wait_for_waiting(p, 1);
+    wait_for(p, "counts.waiting", 1);
 
     struct serve *second = serve_start(ARGS(no_sign_in()), NULL);
     subscribe_at(second, p, "", "");
