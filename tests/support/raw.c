@@ -250,7 +250,7 @@ static unsigned int bytes_between(const struct sockaddr_in *us, const struct soc
 
 void raw_expect_read(struct raw *r, int wait_ms)
 {
-    struct sockaddr_in us, them;
+    struct sockaddr_in us = { 0 }, them = { 0 };
     socklen_t us_size = sizeof(us), them_size = sizeof(them);
     int64_t deadline = now_ms() + wait_ms;
     if (getsockname(r->fd, (struct sockaddr *)&us, &us_size) != 0 ||
