@@ -239,16 +239,22 @@ static void add_required(struct kc_json_writer *w, const struct kc_field *fields
     kc_json_end(w);
 }
 
+void kc_describe_properties(struct kc_json_writer *w, const struct kc_field *fields,
+                            bool of_request)
+{
+    for (const struct kc_field *f = fields; f->name; f++) {
+        if (!of_request || !f->operator_only)
+            add_schema_property(w, f);
+    }
+}
+
 void kc_describe_fields(struct kc_json_writer *w, const char *title,
                         const struct kc_field *fields, bool of_request)
 {
     put(w, "title", title);
     put(w, "type", "object");
     kc_json_object(w, KC_LIT("properties"));
-    for (const struct kc_field *f = fields; f->name; f++) {
-        if (!of_request || !f->operator_only)
-            add_schema_property(w, f);
-    }
+    kc_describe_properties(w, fields, of_request);
     kc_json_end(w);
     if (!of_request)
         add_required(w, fields);

@@ -27,4 +27,8 @@ void kc_describe_markdown(struct kc_buf *out);
 void kc_describe_fields(struct kc_json_writer *w, const char *title,
                         const struct kc_field *fields, bool of_request);
 
+/* The same of its fields alone: a property each, into the open object. */
+void kc_describe_properties(struct kc_json_writer *w, const struct kc_field *fields,
+                            bool of_request);
+
 #endif

@@ -5,7 +5,9 @@
  *   "fields": "produce"   of an operation adds that step's fields to its query parameters
  *   "problems": […]       of an operation adds these, and those of every operation, to its
  *                         responses
- *   components            get the schemas of fields and messages, and an example per problem */
+ *   "@fields": "ask"      among properties becomes a property per field of that table
+ *   components            get the schemas of fields and messages, and an example per problem
+ *                         that an operation names */
 #include "transport/http/openapi.h"
 
 #include "base/alloc.h"
@@ -97,6 +99,27 @@ static struct problems problems_of(const struct kc_value *operation)
     return p;
 }
 
+/* Those of all operations. Other codes are said only of what somebody else answered, or of a
+ * method for which there is no operation. */
+static struct problems problems_of_all(const struct kc_value *root)
+{
+    struct problems all = { { false } };
+    const struct kc_value *paths = kc_value_get(root, "paths");
+    const struct kc_value *path = kc_value_first(paths);
+    for (size_t i = kc_value_count(paths); i > 0; i--) {
+        const struct kc_value *methods = kc_value_of(path);
+        const struct kc_value *method = kc_value_first(methods);
+        for (size_t k = kc_value_count(methods); k > 0; k--) {
+            struct problems p = problems_of(kc_value_of(method));
+            for (int code = 0; code < CODES; code++)
+                all.has[code] |= p.has[code];
+            method = kc_value_next(kc_value_of(method));
+        }
+        path = kc_value_next(methods);
+    }
+    return all;
+}
+
 static bool has_status(const struct problems *p, int status)
 {
     for (int i = 1; i < CODES; i++) {
@@ -181,13 +204,16 @@ static void put_problems(struct kc_buf *out, const struct kc_value *operation)
     put_unreadable(out);
 }
 
-static void put_problem_examples(struct kc_buf *out)
+static void put_problem_examples(struct kc_buf *out, const struct kc_value *root)
 {
+    struct problems p = problems_of_all(root);
     put_key(out, "examples");
     kc_buf_puts(out, "{");
     for (int i = 1; i < CODES; i++) {
         enum kc_code code = (enum kc_code)i;
         const char *name = kc_code_name(code), *sentence = kc_code_sentence(code);
+        if (!p.has[i])
+            continue;
         put_key(out, name);
         kc_buf_puts(out, "{");
         put_text(out, "summary", sentence);
@@ -213,6 +239,25 @@ static void put_fields(struct kc_buf *out, const char *name, const char *title,
     kc_describe_fields(w, title, fields, true);
     if (!kc_json_finish(w, out))
         abort(); /* our own texts are UTF-8 */
+    kc_json_writer_free(w);
+}
+
+/* Of a request that has other properties beside them: what a poll asks, or a subscription. */
+static void put_properties(struct kc_buf *out, struct kc_text name)
+{
+    bool is_ask = kc_text_is(name, "ask");
+    struct kc_json_writer *w = kc_json_writer_new();
+    struct kc_buf object;
+    kc_buf_init(&object, KC_BUF_UNBOUNDED);
+    if (!is_ask && !kc_text_is(name, "subscription"))
+        abort(); /* the template names a table that is not here */
+    kc_json_begin(w);
+    kc_describe_properties(w, is_ask ? kc_poll_ask_fields : kc_spec_fields, true);
+    if (!kc_json_finish(w, &object))
+        abort(); /* our own texts are UTF-8 */
+    put_comma(out);
+    kc_buf_append(out, object.data + 1, object.len - 2); /* without its braces */
+    kc_buf_deinit(&object);
     kc_json_writer_free(w);
 }
 
@@ -277,8 +322,6 @@ static void put_schemas(struct kc_buf *out)
     put_fields(out, "ProduceFields", kc_produce.title, kc_produce.fields);
     put_fields(out, "ConsumeFields", kc_consume.title, kc_consume.fields);
     put_fields(out, "PollFields", "What is read by polling", kc_poll_fields);
-    put_fields(out, "PollOptions", "How much is read, and where", kc_poll_ask_fields);
-    put_fields(out, "SubscriptionFields", "Where records are pushed to", kc_spec_fields);
     put_shape(out, "ProduceIn", "produce.in");
     put_shape(out, "ProduceOut", "produce.out");
     put_shape(out, "ConsumeOut", "consume.out");
@@ -331,6 +374,10 @@ static void put_members(struct kc_buf *out, const struct kc_value *object)
         key = kc_value_next(v);
         if (is_operation && (strcmp(name, "fields") == 0 || strcmp(name, "problems") == 0))
             continue;
+        if (strcmp(name, "@fields") == 0) {
+            put_properties(out, kc_value_text(v));
+            continue;
+        }
         put_key(out, name);
         put_value(out, v, object, name);
     }
@@ -363,7 +410,7 @@ static void put_value(struct kc_buf *out, const struct kc_value *v, const struct
         if (is_of_operation && strcmp(key, "responses") == 0)
             put_problems(out, in);
         if (strcmp(key, "components") == 0)
-            put_problem_examples(out);
+            put_problem_examples(out, in);
         if (strcmp(key, "schemas") == 0)
             put_schemas(out);
         kc_buf_puts(out, "}");
