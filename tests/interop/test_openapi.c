@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_openapi.c - our OpenAPI document and our metrics, read by others: a validator of
- * OpenAPI, a fuzzer that asks for what the document allows and holds the answers against it,
- * and Prometheus' own reader of its format. */
+/* test_openapi.c - our OpenAPI document and our metrics, read by others: a validator and
+ * a linter of OpenAPI, a fuzzer that asks for what the document allows and holds the answers
+ * against it, and Prometheus' own reader of its format. */
 #include "support/fail.h"
 #include "support/http.h"
 #include "support/serve.h"
@@ -59,15 +59,125 @@ static void the_document_is_valid(void **state)
     run_free(&run);
 }
 
+/* The caller's. */
+static json_t *load_document(void)
+{
+    json_error_t why;
+    json_t *document = json_load_file(ours("schemas/openapi.json"), 0, &why);
+    if (!document)
+        fail_test("schemas/openapi.json: %s (line %d)", why.text, why.line);
+    return document;
+}
+
+/* Takes the document. */
+static struct run lint(json_t *document)
+{
+    char modules[400];
+    snprintf(modules, sizeof(modules), "NODE_PATH=%s", need_env("KC_TEST_NODE_MODULES"));
+    char *text = json_dumps(document, 0);
+    struct run run =
+        run_process(ARGS("node", ours("tests/interop/openapi_lint.js")),
+                    &(struct process_options){ .env = ARGS(modules) }, text, WAIT_MS);
+    free(text);
+    json_decref(document);
+    return run;
+}
+
+static void a_linter_accepts_the_document(void **state)
+{
+    (void)state;
+    struct run run = lint(load_document());
+    assert_exit(&run, 0);
+    assert_string_equal(run.out, "");
+    run_free(&run);
+}
+
+static json_t *at(json_t *document, const char *const keys[])
+{
+    json_t *found = document;
+    for (size_t i = 0; keys[i]; i++)
+        found = json_object_get(found, keys[i]);
+    if (!found)
+        fail_test("the document has no such place");
+    return found;
+}
+
+#define HEALTHZ "paths", "/healthz", "get"
+#define PRODUCE "paths", "/v1/actions/produce", "post"
+
+static void no_operation_id(json_t *document)
+{
+    json_object_del(at(document, ARGS(HEALTHZ)), "operationId");
+}
+
+static void the_same_operation_id_twice(json_t *document)
+{
+    json_object_set_new(at(document, ARGS(HEALTHZ)), "operationId", json_string("produce"));
+}
+
+static void no_4xx_answer(json_t *document)
+{
+    json_t *responses = at(document, ARGS(HEALTHZ, "responses")), *answer;
+    const char *status;
+    void *next;
+    json_object_foreach_safe(responses, next, status, answer)
+    {
+        if (status[0] == '4')
+            json_object_del(responses, status);
+    }
+}
+
+static void a_component_that_nobody_uses(json_t *document)
+{
+    json_object_set_new(at(document, ARGS("components", "schemas")), "Spare",
+                        json_pack("{s:s}", "type", "string"));
+}
+
+static void a_tag_that_is_not_explained(json_t *document)
+{
+    json_object_set_new(at(document, ARGS(HEALTHZ)), "tags", json_pack("[s]", "spare"));
+}
+
+static void an_example_that_its_schema_refuses(json_t *document)
+{
+    json_t *content = at(document, ARGS(PRODUCE, "responses", "200", "content"));
+    json_object_set_new(at(content, ARGS("application/json", "example")), "messages",
+                        json_integer(7));
+}
+
+/* It would not accept just anything. */
+static void the_linter_finds_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*spoil)(json_t *document);
+        const char *rule;
+    } faults[] = {
+        { no_operation_id, "operation-operationId at #/paths/~1healthz/get" },
+        { the_same_operation_id_twice, "operation-operationId-unique at " },
+        { no_4xx_answer, "operation-4xx-response at #/paths/~1healthz/get/responses" },
+        { a_component_that_nobody_uses, "no-unused-components at #/components/schemas/Spare" },
+        { a_tag_that_is_not_explained, "operation-tag-defined at #/paths/~1healthz/get/tags" },
+        { an_example_that_its_schema_refuses, "no-invalid-media-type-examples at #/paths/" },
+    };
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        json_t *document = load_document();
+        faults[i].spoil(document);
+        struct run run = lint(document);
+        assert_exit(&run, 1);
+        if (!strstr(run.out, faults[i].rule))
+            fail_test("there is no '%s' in:\n%s", faults[i].rule, run.out);
+        run_free(&run);
+    }
+}
+
 static void the_server_gives_out_the_document_of_the_root(void **state)
 {
     (void)state;
     struct serve *server = start_server();
-    json_error_t why;
-    json_t *document = json_load_file(ours("schemas/openapi.json"), 0, &why);
+    json_t *document = load_document();
     struct http_answer *a = http_get(server->base, "/openapi.json", NULL);
     assert_http(a, 200);
-    assert_non_null(document);
     assert_true(json_equal(document, a->json));
     json_decref(document);
 }
@@ -184,6 +294,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         api_test(the_document_is_valid),
+        api_test(a_linter_accepts_the_document),
+        api_test(the_linter_finds_what_is_wrong),
         api_test(the_server_gives_out_the_document_of_the_root),
         api_test(prometheus_reads_our_metrics),
         api_test(no_answer_is_one_that_the_document_does_not_allow),
