@@ -85,11 +85,14 @@ void kc_health_refused(struct kc_health *h, struct kc_error *err)
     char why[TROUBLE_SIZE];
     pthread_mutex_lock(&h->lock);
     retell(h, why);
-    kc_error_set(err, KC_AUTH, RD_KAFKA_RESP_ERR__AUTHENTICATION, "%s%s",
-                 h->is_noted ? ""
-                             : "the broker refused the sign-in; check username, password and "
-                               "mechanism: ",
-                 why);
+    if (h->is_noted)
+        kc_error_set(err, KC_AUTH, RD_KAFKA_RESP_ERR__AUTHENTICATION, "%s", why);
+    else
+        kc_error_set(err, KC_AUTH, RD_KAFKA_RESP_ERR__AUTHENTICATION,
+                     "the broker refused the sign-in; check %s: %s",
+                     h->has_ticket ? "kerberosPrincipal and kerberosKeytab"
+                                   : "username, password and mechanism",
+                     why);
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -128,15 +131,17 @@ static bool is_final(const struct kc_health *h)
 void kc_health_note(struct kc_health *h, const struct kc_error *err)
 {
     bool may_end = err->code == KC_AUTH && is_final(h);
+    char text[sizeof(err->text)];
+    memcpy(text, err->text, sizeof(text));
     pthread_mutex_lock(&h->lock);
-    bool is_news = strcmp(h->trouble, err->text) != 0;
+    kc_secrets_scrub(&h->secrets, text); /* who noted it may know the newest secret only */
+    bool is_news = strcmp(h->trouble, text) != 0;
     if (may_end && !h->was_ok)
         atomic_store(&h->is_refused, true);
-    (void)snprintf(h->trouble, sizeof(h->trouble), "%.*s", (int)sizeof(h->trouble) - 1,
-                   err->text);
+    (void)snprintf(h->trouble, sizeof(h->trouble), "%.*s", (int)sizeof(h->trouble) - 1, text);
     h->is_noted = true;
     pthread_mutex_unlock(&h->lock);
-    kc_log(is_news ? KC_WARN : KC_DEBUG, "kafka_trouble", KC_S("reason", err->text),
+    kc_log(is_news ? KC_WARN : KC_DEBUG, "kafka_trouble", KC_S("reason", text),
            KC_S("error", kc_code_name(err->code)));
 }
 
@@ -316,6 +321,7 @@ rd_kafka_conf_t *kc_client_conf(rd_kafka_type_t type, const struct kc_credential
               set_all(conf, own, err);
     kc_health_hide(health, KC_SECRET_PASSWORD, now.password);
     kc_health_hide(health, KC_SECRET_KEY_PASSWORD, now.client_key_password);
+    health->has_ticket = now.mechanism == KC_GSSAPI;
     kc_credentials_free(&now);
     if (!ok) {
         rd_kafka_conf_destroy(conf);

@@ -17,7 +17,8 @@
 struct kc_health {
     atomic_bool is_refused; /* the broker refused the sign-in, and never accepted one before */
     atomic_bool is_down;    /* every broker went; true until somebody finds one */
-    bool is_brief; /* a client for one question: a refusal is its answer; set after init */
+    bool is_brief;   /* a client for one question: a refusal is its answer; set after init */
+    bool has_ticket; /* it signs in with Kerberos; set before there is a client */
     struct kc_until names; /* when look-ups of names are given up: as the client closes */
     pthread_mutex_t lock;
     char looked_up[300];       /* "host:port" whose name nobody has told yet; needs lock */
@@ -32,8 +33,8 @@ void kc_health_deinit(struct kc_health *h);
 void kc_health_ok(struct kc_health *h);
 void kc_health_refused(struct kc_health *h, struct kc_error *err); /* says it as AUTH */
 
-/* Something else than librdkafka has found why nobody gets in. AUTH, before anything was
- * accepted, counts as a refused sign-in. */
+/* Something else than librdkafka has found why nobody gets in, in words that may hold what is
+ * hidden. AUTH, before anything was accepted, counts as a refused sign-in. */
 void kc_health_note(struct kc_health *h, const struct kc_error *err);
 
 /* From here on no trouble and no line of librdkafka's log holds this secret; NULL is fine. */

@@ -3,6 +3,7 @@
 #include "kafka/scrub.h"
 
 #include "base/base64.h"
+#include "kafka/client.h"
 #include "kafka/token_answer.h"
 #include "unit/unit.h"
 
@@ -92,6 +93,45 @@ static void the_secret_in_use_and_the_one_before_are_kept(void **state)
     kc_secrets_deinit(&s);
 }
 
+/* An answer to a question with the secret before, asked while there is another one already. */
+static void what_is_noted_holds_neither_the_secret_nor_the_one_before(void **state)
+{
+    (void)state;
+    struct kc_health h;
+    struct kc_error err = { 0 }, told = { 0 };
+    kc_health_init(&h);
+    kc_health_hide(&h, KC_SECRET_PASSWORD, "first-1");
+    kc_health_hide(&h, KC_SECRET_PASSWORD, "second-2");
+    kc_error_set(&err, KC_UNAVAILABLE, 0, "HTTP 401: no 'first-1', not second-2");
+    kc_health_note(&h, &err);
+    assert_true(kc_health_trouble(&h, &told));
+    assert_string_equal(told.text, "HTTP 401: no '***', not ***");
+    kc_health_deinit(&h);
+}
+
+static void a_refused_sign_in_names_what_it_was_made_with(void **state)
+{
+    (void)state;
+    static const struct kc_property none[] = { { NULL, NULL } };
+    static const struct {
+        enum kc_mechanism mechanism;
+        const char *names;
+    } all[] = { { KC_SCRAM_SHA_512, "check username, password and mechanism" },
+                { KC_GSSAPI, "check kerberosPrincipal and kerberosKeytab" } };
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        struct kc_credentials c = { .security = KC_PLAINTEXT, .mechanism = all[i].mechanism };
+        struct kc_health h;
+        struct kc_error err = { 0 };
+        kc_health_init(&h);
+        rd_kafka_conf_t *conf = kc_client_conf(RD_KAFKA_PRODUCER, &c, none, &h, &err);
+        assert_non_null(conf);
+        kc_health_refused(&h, &err);
+        assert_error(&err, KC_AUTH, all[i].names);
+        rd_kafka_conf_destroy(conf);
+        kc_health_deinit(&h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +140,8 @@ int main(void)
         cmocka_unit_test(half_a_secret_at_the_end_of_a_long_text_is_masked_too),
         cmocka_unit_test(what_is_too_short_to_be_looked_for_changes_nothing),
         cmocka_unit_test(the_secret_in_use_and_the_one_before_are_kept),
+        cmocka_unit_test(what_is_noted_holds_neither_the_secret_nor_the_one_before),
+        cmocka_unit_test(a_refused_sign_in_names_what_it_was_made_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
