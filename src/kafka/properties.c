@@ -35,7 +35,6 @@ static const struct allowed {
     { "connections.max.idle.ms", BOTH, NULL },
     { "enable.ssl.certificate.verification", BOTH, NULL },
     { "max.in.flight.requests.per.connection", BOTH, NULL },
-    { "message.max.bytes", BOTH, "max.request.size" },
     { "metadata.max.age.ms", BOTH, NULL },
     { "metadata.recovery.rebootstrap.trigger.ms", BOTH, NULL },
     { "metadata.recovery.strategy", BOTH, NULL },
@@ -62,6 +61,7 @@ static const struct allowed {
     { "batch.size", PRODUCER, NULL },
     { "compression.level", PRODUCER, NULL },
     { "linger.ms", PRODUCER, "queue.buffering.max.ms" },
+    { "message.max.bytes", PRODUCER, "max.request.size" }, /* a consumer's would bind fetches */
     { "partitioner", PRODUCER, NULL },
     { "queue.buffering.max.kbytes", PRODUCER, NULL },
     { "queue.buffering.max.messages", PRODUCER, NULL },
@@ -213,19 +213,32 @@ static bool copy_trimmed(char *out, size_t size, const char *from, const char *t
     return true;
 }
 
-/* Whether the line that ends here goes on in the next, as Java's files have it. */
+static bool is_comment(const char *line)
+{
+    line += strspn(line, " \t\r");
+    return *line == '#' || *line == '!';
+}
+
+/* Whether the line that ends here goes on in the next, as Java's files have it: an even number
+ * of backslashes stands for half as many. */
 static bool goes_on(const char *text, const char *newline)
 {
+    size_t slashes = 0;
     while (newline > text && newline[-1] == '\r')
         newline--;
-    return newline > text && newline[-1] == '\\';
+    while (newline > text && newline[-1] == '\\') {
+        newline--;
+        slashes++;
+    }
+    return slashes % 2 == 1;
 }
 
 /* Where a line ends: also at a "\n" that a one-line form spelled out. */
 static const char *line_end(const char *text, const char **next, size_t *lines)
 {
     const char *newline = strchr(text, '\n'), *spelled = strstr(text, "\\n");
-    for (*lines = 1; newline && goes_on(text, newline); ++*lines)
+    bool is_one = is_comment(text);
+    for (*lines = 1; newline && !is_one && goes_on(text, newline); ++*lines)
         newline = strchr(newline + 1, '\n');
     if (spelled && (!newline || spelled < newline)) {
         *next = spelled + 2;
@@ -252,7 +265,7 @@ static enum found next_line(const char **text, struct line *line)
         line->next += lines;
         const char *equals = memchr(start, '=', (size_t)(end - start));
         start += strspn(start, " \t\r");
-        if (start >= end || *start == '#')
+        if (start >= end || is_comment(start))
             continue;
         bool ok = equals && copy_trimmed(line->name, NAME_SIZE, start, equals) &&
                   copy_trimmed(line->value, VALUE_SIZE, equals + 1, end);

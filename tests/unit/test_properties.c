@@ -137,6 +137,17 @@ static void lines_of_javas_recipes_are_told_to_go(void **state)
     assert_fault("client.rack=a\\\nb\nlinger.ms", "line 3 is not name=value");
 }
 
+static void only_a_line_that_says_so_goes_on(void **state)
+{
+    (void)state;
+    assert_fault("# in C:\\certs\\\nlinger.ms", "line 2 is not name=value");
+    assert_fault(" ! in C:\\certs\\\nlinger.ms", "line 2 is not name=value");
+    assert_fault("client.rack=a\\\\\nlinger.ms", "line 2 is not name=value");
+    assert_fault("client.rack=a\\\\\r\nlinger.ms", "line 2 is not name=value");
+    assert_fault("client.rack=a\\\\\\\nb\nlinger.ms", "line 3 is not name=value");
+    assert_fault("client.rack=a\\\n#b\\\nc\nlinger.ms", "line 4 is not name=value");
+}
+
 static void javas_empty_algorithm_is_none(void **state)
 {
     (void)state;
@@ -257,6 +268,16 @@ static void each_kind_of_client_gets_its_own(void **state)
     size = sizeof(value);
     assert_int_equal(rd_kafka_conf_get(conf, "linger.ms", value, &size), RD_KAFKA_CONF_OK);
     assert_string_not_equal(value, "33");
+    size = sizeof(value); /* a consumer's fetch.max.bytes would have to be more */
+    kc_properties_apply("max.request.size=5000000", RD_KAFKA_CONSUMER, conf);
+    assert_int_equal(rd_kafka_conf_get(conf, "message.max.bytes", value, &size),
+                     RD_KAFKA_CONF_OK);
+    assert_string_not_equal(value, "5000000");
+    size = sizeof(value);
+    kc_properties_apply("max.request.size=5000000", RD_KAFKA_PRODUCER, conf);
+    assert_int_equal(rd_kafka_conf_get(conf, "message.max.bytes", value, &size),
+                     RD_KAFKA_CONF_OK);
+    assert_string_equal(value, "5000000");
     rd_kafka_conf_destroy(conf);
 }
 
@@ -270,6 +291,7 @@ int main(void)
         cmocka_unit_test(every_field_of_kafkas_is_named_in_a_clash),
         cmocka_unit_test(a_value_that_a_field_lacks_is_said_as_the_field_wants_it),
         cmocka_unit_test(lines_of_javas_recipes_are_told_to_go),
+        cmocka_unit_test(only_a_line_that_says_so_goes_on),
         cmocka_unit_test(javas_empty_algorithm_is_none),
         cmocka_unit_test(a_wrong_value_is_said_in_one_line_without_it),
         cmocka_unit_test(promises_cannot_be_taken_back),
