@@ -63,7 +63,7 @@ bool kc_halt_wait(struct kc_halt *h, int wait_ms)
     return is_said;
 }
 
-void kc_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
+bool kc_thread_try(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -73,7 +73,14 @@ void kc_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), 
     if (failed) {
         kc_log(KC_ERROR, "thread_start_failed", KC_S("thread", name),
                KC_S("error", strerror(failed)));
-        abort();
+        return false;
     }
     pthread_setname_np(*thread, name);
+    return true;
+}
+
+void kc_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
+{
+    if (!kc_thread_try(thread, name, run, arg))
+        abort();
 }

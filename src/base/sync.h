@@ -4,6 +4,8 @@
 #ifndef KC_BASE_SYNC_H
 #define KC_BASE_SYNC_H
 
+#include "base/error.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -28,5 +30,9 @@ void kc_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int wait_ms);
 /* Starts a thread that takes no signals: those belong to the one that waits for them. A process
  * that can have no more threads ends, as one without memory does. */
 void kc_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg);
+
+/* The same for whoever can do without; false, and it is in the log, where none can be had. */
+bool kc_thread_try(pthread_t *thread, const char *name, void *(*run)(void *),
+                   void *arg) KC_MUST_CHECK;
 
 #endif

@@ -25,11 +25,12 @@ struct look {
     kc_names_look *look;
     struct addrinfo *found; /* needs lock, as what follows */
     int result, system_error;
-    bool is_done;
+    bool is_done, is_left;
     int holders;
 };
 
-static atomic_int running; /* look-ups, of the whole process: threads are what is counted */
+/* Look-ups of the whole process that nobody waits for any more: threads are what is counted. */
+static atomic_int left_behind;
 
 int kc_until_left(const struct kc_until *until)
 {
@@ -62,11 +63,23 @@ static void *run(void *arg)
     l->result = result;
     l->system_error = system_error;
     l->is_done = true;
+    bool was_left = l->is_left;
     pthread_cond_broadcast(&l->done);
     pthread_mutex_unlock(&l->lock);
     let_go(l);
-    atomic_fetch_sub(&running, 1);
+    if (was_left)
+        atomic_fetch_sub(&left_behind, 1);
     return NULL;
+}
+
+static void leave(struct look *l) /* needs l->lock, which is let go of too */
+{
+    if (!l->is_done) {
+        l->is_left = true;
+        atomic_fetch_add(&left_behind, 1);
+    }
+    pthread_mutex_unlock(&l->lock);
+    let_go(l);
 }
 
 static void take(struct kc_names *out, const struct addrinfo *found)
@@ -125,22 +138,26 @@ static struct look *start(const char *host, const char *port, const struct addri
     l->hints = *hints;
     l->look = look ? look : getaddrinfo;
     l->holders = 2;
-    kc_thread_start(&thread, "kc-names", run, l);
+    if (!kc_thread_try(&thread, "kc-names", run, l)) {
+        l->holders = 1;
+        let_go(l);
+        return NULL;
+    }
     pthread_detach(thread);
     return l;
 }
 
-/* Waits for it as long as there is time. The look-up with its lock held, both to be let go of;
- * NULL where too many hang. */
+/* Waits for it as long as there is time. The look-up with its lock held, for leave(); NULL
+ * where too many hang, or no thread can be had. */
 static struct look *look_up(const char *host, const char *port, const struct addrinfo *hints,
                             const struct kc_until *until, kc_names_look *look)
 {
     int left;
-    if (atomic_fetch_add(&running, 1) >= KC_NAMES_LEFT_MAX) {
-        atomic_fetch_sub(&running, 1);
+    if (atomic_load(&left_behind) >= KC_NAMES_LEFT_MAX)
         return NULL;
-    }
     struct look *l = start(host, port, hints, look);
+    if (!l)
+        return NULL;
     pthread_mutex_lock(&l->lock);
     while (!l->is_done && (left = kc_until_left(until)) > 0)
         kc_cond_wait(&l->done, &l->lock, left < SLICE_MS ? left : SLICE_MS);
@@ -160,14 +177,15 @@ bool kc_names_find(struct kc_names *out, const char *host, int port, int family,
         return true;
     struct look *l = look_up(host, service, &hints, until, look);
     if (!l) {
-        kc_error_set(err, KC_BUSY, 0, "%d look-ups of names hang already", KC_NAMES_LEFT_MAX);
+        kc_error_set(err, KC_BUSY, 0,
+                     "%d look-ups of names hang already, or there is no thread",
+                     KC_NAMES_LEFT_MAX);
         return false;
     }
     bool ok = l->is_done && read_result(out, l, err);
     if (!l->is_done)
         kc_error_set(err, KC_TIMEOUT, 0, "no name server has said in time what %s is", host);
-    pthread_mutex_unlock(&l->lock);
-    let_go(l);
+    leave(l);
     return ok;
 }
 
@@ -184,8 +202,7 @@ int kc_names_list(const char *host, const char *port, const struct addrinfo *hin
     int result = l->is_done ? l->result : EAI_AGAIN, system_error = l->system_error;
     *out = l->found;
     l->found = NULL;
-    pthread_mutex_unlock(&l->lock);
-    let_go(l);
+    leave(l);
     errno = system_error;
     return result;
 }

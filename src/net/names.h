@@ -3,7 +3,8 @@
  *
  * Each look-up has a thread of its own, which is left behind when the time is over: it ends
  * when the resolver does. Only so many may be left behind; then nothing is looked up any more
- * until one of them has ended. Any thread. */
+ * until one of them has ended. Those that somebody waits for are as many as wait. Any thread.
+ */
 #ifndef KC_NET_NAMES_H
 #define KC_NET_NAMES_H
 
@@ -22,7 +23,7 @@ struct kc_until {
 int kc_until_left(const struct kc_until *until);
 
 #define KC_NAMES_MAX        8   /* addresses of a name that are used */
-#define KC_NAMES_LEFT_MAX   64  /* look-ups at once, those left behind among them */
+#define KC_NAMES_LEFT_MAX   64  /* look-ups left behind */
 #define KC_NAMES_SHOWN_SIZE 256 /* for kc_names_show() */
 
 struct kc_names {
@@ -37,13 +38,13 @@ typedef int kc_names_look(const char *host, const char *port, const struct addri
 
 /* The addresses of a host of one family (AF_UNSPEC: of any), or of a literal. False:
  * UNREACHABLE where there is no such name, TIMEOUT where nobody has said, BUSY where too many
- * hang. look NULL: the system's. */
+ * hang, or no thread can be had. look NULL: the system's. */
 bool kc_names_find(struct kc_names *out, const char *host, int port, int family,
                    const struct kc_until *until, kc_names_look *look,
                    struct kc_error *err) KC_MUST_CHECK;
 
 /* The same with getaddrinfo()'s words, for whoever has to have those; EAI_AGAIN where nobody
- * has said. The list is to be given to freeaddrinfo(). */
+ * has said, or it is BUSY. The list is to be given to freeaddrinfo(). */
 int kc_names_list(const char *host, const char *port, const struct addrinfo *hints,
                   const struct kc_until *until, struct addrinfo **out);
 
