@@ -66,15 +66,19 @@ static bool add_broker(struct kc_buf *list, struct kc_text b)
                          (int)host.len, host.p, has_brackets ? "]" : "", (int)number);
 }
 
-/* Of "user:password@host" only what stands behind the @ is quoted. */
-static void refuse(struct kc_text b, struct kc_faults *faults)
+/* Of "user:password@host" only what stands behind the @ is quoted, and nothing where another @
+ * follows: the piece may be part of a password that holds what separates addresses. */
+static void refuse(struct kc_text b, const char *rest, struct kc_faults *faults)
 {
     const char *user = memrchr(b.p, '@', b.len);
     bool has_quotes = memchr(b.p, '"', b.len) || memchr(b.p, '\'', b.len);
     if (user)
         b = (struct kc_text){ user + 1, b.len - (size_t)(user - b.p) - 1 };
     int len = b.len > 80 ? 80 : (int)b.len;
-    if (user)
+    if (strchr(rest, '@'))
+        kc_faults_add(faults, "/brokers",
+                      "holds an @: a user and a password have fields of their own");
+    else if (user)
         kc_faults_add(faults, "/brokers",
                       "'…@%.*s': a user and a password have fields of their own", len, b.p);
     else
@@ -90,7 +94,7 @@ char *kc_brokers_read(const char *text, struct kc_faults *faults)
     for (const char *p = text; *p;) {
         size_t len = strcspn(p, separators);
         if (len && !add_broker(&list, (struct kc_text){ p, len })) {
-            refuse((struct kc_text){ p, len }, faults);
+            refuse((struct kc_text){ p, len }, p + len, faults);
             kc_buf_deinit(&list);
             return NULL;
         }

@@ -139,7 +139,8 @@ bool kc_cluster_listeners(struct kc_cluster *c, int wait_ms, struct kc_broker *o
 
 /* librdkafka's trouble begins with "HOST:PORT/WHICH: ", behind "PROTOCOL://" but for PLAINTEXT,
  * where WHICH is a number for a broker that was heard of from another, and "bootstrap" for one
- * that was given. A resolver that hangs at their names is no trouble yet. */
+ * that was given. A resolver that hangs at their names is no trouble yet. A name that a secret
+ * of ours was taken out of is nobody's. */
 bool kc_cluster_lost(struct kc_cluster *c, struct kc_broker *at)
 {
     char text[sizeof(c->health.trouble)], name[sizeof(c->health.looked_up)];
@@ -158,7 +159,7 @@ bool kc_cluster_lost(struct kc_cluster *c, struct kc_broker *at)
         return false;
     *which = '\0';
     list = address;
-    return kc_brokers_next(&list, at);
+    return kc_brokers_next(&list, at) && !strstr(at->host, "***");
 }
 
 /* --- lists --- */

@@ -143,6 +143,26 @@ static void what_people_put_around_addresses_is_told(void **state)
     kc_credentials_free(&c);
 }
 
+/* Where a password holds what separates addresses, a piece of it stands before the @. */
+static void nothing_before_a_password_s_end_is_quoted(void **state)
+{
+    (void)state;
+    static const char *const typed[] = { "alice:hunter2,secret99@b:9092",
+                                         "alice:hunt@er2hunter2,secret99@b:9092",
+                                         "a:1 alice:hunter2;x y@b:9092,c:1" };
+    for (size_t i = 0; i < COUNT_OF(typed); i++) {
+        char text[200];
+        struct kc_credentials c;
+        struct kc_error err = { 0 };
+        snprintf(text, sizeof(text), "{'mechanism':'none','brokers':'%s'}", typed[i]);
+        assert_false(try_read(&c, text, &err));
+        assert_holds(err.text, "a user and a password have fields of their own");
+        assert_lacks(err.text, "hunter2");
+        assert_lacks(err.text, "secret99");
+        kc_credentials_free(&c);
+    }
+}
+
 static void an_endless_name_is_refused_and_quoted_in_part(void **state)
 {
     (void)state;
@@ -583,6 +603,7 @@ int main(void)
         cmocka_unit_test(ports_reach_from_1_to_65535),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(what_people_put_around_addresses_is_told),
+        cmocka_unit_test(nothing_before_a_password_s_end_is_quoted),
         cmocka_unit_test(an_endless_name_is_refused_and_quoted_in_part),
         cmocka_unit_test(without_a_word_it_is_scram_sha_512_over_tls),
         cmocka_unit_test(without_sign_in_it_is_tls),
