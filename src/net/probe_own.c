@@ -87,14 +87,18 @@ static bool show(struct own *o)
     if (!bio)
         return false;
     X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    bool ok = x && SSL_CTX_use_certificate(o->ctx, x) == 1;
+    bool is_there = x != NULL, ok = is_there && SSL_CTX_use_certificate(o->ctx, x) == 1;
+    const char *why = ok ? NULL : ERR_reason_error_string(ERR_peek_last_error());
     X509_free(x);
     while (ok && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
         if (SSL_CTX_add0_chain_cert(o->ctx, x) != 1)
             X509_free(x);
     }
     BIO_free(bio);
-    return ok || refuse_pem(o, KC_PART_CERTIFICATE, file, "a certificate");
+    if (is_there)
+        return ok || refuse(o, KC_PART_CERTIFICATE, "%s%scannot be used: %s", file ? file : "",
+                            file ? " " : "", why ? why : "OpenSSL does not say why");
+    return refuse_pem(o, KC_PART_CERTIFICATE, file, "a certificate");
 }
 
 static int give_password(char *out, int size, int is_writing, void *arg)

@@ -403,6 +403,26 @@ static void certificates_and_keys_are_read_before_anybody_is_called(void **state
     free(client);
 }
 
+/* Of a key with 512 bits. */
+static const char small[] =
+    "-----BEGIN CERTIFICATE-----\\nMIIBeTCCASOgAwIBAgIUD1wDqNLGO2G+uHKFlvZa"
+    "8V+tPVwwDQYJKoZIhvcNAQEL\\nBQAwEDEOMAwGA1UEAwwFc21hbGwwIBcNMjYxMTIxMTY"
+    "xNDMyWhgPMjEyNjEwMjgx\\nNjE0MzJaMBAxDjAMBgNVBAMMBXNtYWxsMFwwDQYJKoZIhv"
+    "cNAQEBBQADSwAwSAJB\\nALwkJcTewy136iEFTsiol0vUd6TActBBSw0hxc01WEmFtPxr5"
+    "OHzTBENSUxcRapj\\n85h7Qa2ICh2ck17F0rjQzTUCAwEAAaNTMFEwHQYDVR0OBBYEFISn"
+    "2u9Qb27p3eAG\\nlLYeHuFgBEVYMB8GA1UdIwQYMBaAFISn2u9Qb27p3eAGlLYeHuFgBEV"
+    "YMA8GA1Ud\\nEwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADQQBQXfJF+VeTnuUmpZy4tk"
+    "BsfkKO\\ns8u7Z/3fy8JCePe5prz6L2SCITwK+yBT0Lndqddo8qp54FPXwzyIoofJGahk"
+    "\\n-----END CERTIFICATE-----";
+
+static void a_certificate_that_is_refused_is_not_called_none(void **state)
+{
+    (void)state;
+    char *more = text_of("'clientCertificate':'%s','clientKeyFile':'%s'", small, certs.client);
+    is_wrong(more, "/credentials/clientCertificate", "ee key too small");
+    free(more);
+}
+
 static void properties_that_only_fail_together_are_found(void **state)
 {
     (void)state;
@@ -420,6 +440,8 @@ static void properties_that_only_fail_together_are_found(void **state)
     }
     is_told(in_clear(NOBODY, ",'properties':'linger.ms=3\\nmax.poll.interval.ms=60000'"), 5000,
             "tcp_refused", "nobody listens");
+    is_told(in_clear(NOBODY, ",'properties':'max.request.size=5000000'"), 5000, "tcp_refused",
+            "nobody listens");
 }
 
 /* --- tokens --- */
@@ -544,6 +566,7 @@ int main(void)
         doctor_test(ciphers_of_the_properties_are_those_of_the_handshake),
         doctor_test(checks_that_are_off_are_said),
         doctor_test(certificates_and_keys_are_read_before_anybody_is_called),
+        doctor_test(a_certificate_that_is_refused_is_not_called_none),
         doctor_test(properties_that_only_fail_together_are_found),
         doctor_test(a_token_server_that_swallows_is_a_slow_one),
         doctor_test(a_refused_token_is_not_called_a_refusal_of_the_broker),
