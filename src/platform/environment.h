@@ -57,9 +57,10 @@ struct kc_environment {
     int reconnect_attempts, reconnect_timeout_ms; /* at the start only */
     enum kc_flow_type flow_type;
 
-    /* The operator's own, KAFKA_COMPONENT_…; 0: never given up */
-    int64_t broker_lost_ms; /* RabbitMQ is away for so long: the step ends */
-    int64_t queue_lost_ms;  /* it is there, and our queue is not */
+    /* The operator's own, KAFKA_COMPONENT_… */
+    int64_t broker_lost_ms; /* RabbitMQ is away for so long: the step ends; 0: never */
+    int64_t queue_lost_ms;  /* it is there, and our queue is not; never 0, which is the default,
+                             * 300000 */
     int64_t message_max_bytes;
 
     struct kc_extra_header *extra_headers;

@@ -113,7 +113,10 @@ static void *run(void *arg)
     (void)arg;
     while (wait_for_signal(-1) == SIGHUP)
         ask_to_reload();
-    kc_log(KC_INFO, "stopping", KC_I("drain_ms", watch.drain_ms));
+    pthread_mutex_lock(&watch.lock);
+    int drain_ms = watch.drain_ms; /* a start's becomes the whole run's */
+    pthread_mutex_unlock(&watch.lock);
+    kc_log(KC_INFO, "stopping", KC_I("drain_ms", drain_ms));
     ask(false);
     if (!is_hurried(0)) {
         kc_log(KC_WARN, "drain_time_over");
