@@ -4,6 +4,7 @@
  * is short here, so that what takes longer is seen. */
 #include "component/model.h"
 #include "component/verify.h"
+#include "kafka/cluster.h"
 #include "kafka/kerberos.h"
 #include "kafka/library.h"
 #include "support/certs.h"
@@ -253,6 +254,42 @@ static void of_many_addresses_it_is_said_which_were_looked_at(void **state)
         fake_broker_start(&(struct fake_broker_options){ .port = 1, .brokers = 40 });
     is_told(in_clear(fake_broker_at(b), ""), 5000, "listeners_unreachable",
             "31 of the first 32 of 40 advertised addresses");
+    fake_broker_stop(b);
+}
+
+/* Asks until the broker that was heard of is the trouble. */
+static bool is_lost(const struct fake_broker *b, char *secret, struct kc_broker *at)
+{
+    struct kc_credentials c = { .brokers = kc_strdup(fake_broker_at(b)),
+                                .security = KC_PLAINTEXT,
+                                .mechanism = KC_NO_SIGN_IN,
+                                .client_key_password = secret };
+    struct kc_cluster *cluster;
+    struct kc_error err = { 0 };
+    int count;
+    bool is_there = false;
+    assert_true(kc_cluster_open(&cluster, &c, 0, &err));
+    for (int64_t by_ms = kc_now_ms() + 30000; !is_there && kc_now_ms() < by_ms;) {
+        kc_error_clear(&err);
+        is_there = !kc_cluster_brokers(cluster, 300, &count, &err) &&
+                   strstr(err.text, secret ? "***:1/1: " : "127.0.0.1:1/1: ");
+    }
+    assert_true(is_there);
+    bool is_lost = kc_cluster_lost(cluster, at);
+    kc_cluster_close(cluster);
+    free(c.brokers);
+    return is_lost;
+}
+
+static void a_name_that_a_secret_was_taken_out_of_is_not_visited(void **state)
+{
+    (void)state;
+    char secret[] = "127.0.0.1";
+    struct kc_broker at;
+    struct fake_broker *b = fake_broker_start(&(struct fake_broker_options){ .port = 1 });
+    assert_true(is_lost(b, NULL, &at));
+    assert_string_equal(at.host, "127.0.0.1");
+    assert_false(is_lost(b, secret, &at));
     fake_broker_stop(b);
 }
 
@@ -561,6 +598,7 @@ int main(void)
         doctor_test(each_fault_of_kerberos_is_told_apart),
         doctor_test(addresses_that_cannot_be_reached_are_told),
         doctor_test(of_many_addresses_it_is_said_which_were_looked_at),
+        doctor_test(a_name_that_a_secret_was_taken_out_of_is_not_visited),
         doctor_test(a_broker_that_says_half_is_told),
         doctor_test(each_fault_of_a_handshake_is_told_apart),
         doctor_test(ciphers_of_the_properties_are_those_of_the_handshake),
