@@ -8,7 +8,6 @@
 #include "kafka/start.h"
 
 #define BOUNDS_MS        5000
-#define SEEK_MS          5000
 #define HOLD_MS          1000 /* not taking for longer: pause fetching and poll on */
 #define REFUSED_FIRST_MS 1000
 #define REFUSED_MAX_MS   30000
@@ -44,6 +43,32 @@ static void tell_gone(struct kc_consumer *c, size_t slot, int64_t low, int64_t e
     kc_consumer_tell(c, &err, false);
 }
 
+static void skip_to(struct kc_consumer *c, struct kc_part *p, int64_t low)
+{
+    pthread_mutex_lock(&c->lock);
+    kc_window_skip(&p->window, low);
+    p->begun = low;
+    if (p->window.position >= 0 && p->window.front == p->window.next)
+        p->window.position = low; /* what is gone is not to be settled any more */
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* The offsets we know are those of other records now: what was handed out under them is neither
+ * known nor waited for any more. */
+static void forget_all(struct kc_consumer *c, size_t slot, int64_t low)
+{
+    struct kc_part *p = &c->parts[slot];
+    uint64_t records;
+    pthread_mutex_lock(&c->lock);
+    c->counts.unanswered -= kc_window_restart(&p->window, low, &records);
+    c->counts.records_open -= records;
+    p->begun = low;
+    p->is_refused = false;
+    p->backoff_ms = 0;
+    pthread_mutex_unlock(&c->lock);
+    c->listener->forget(c->listener->arg, (uint32_t)slot);
+}
+
 /* librdkafka has stopped fetching these partitions; an assignment at the new offsets starts
  * them. */
 void kc_skip_what_is_gone(struct kc_consumer *c)
@@ -60,12 +85,10 @@ void kc_skip_what_is_gone(struct kc_consumer *c)
             continue; /* asked again with the next take */
         }
         tell_gone(c, i, low, end);
-        pthread_mutex_lock(&c->lock);
-        kc_window_skip(&p->window, low);
-        p->begun = low;
-        if (p->window.position >= 0 && p->window.front == p->window.next)
-            p->window.position = low; /* what is gone is not to be settled any more */
-        pthread_mutex_unlock(&c->lock);
+        if (p->next >= low)
+            forget_all(c, i, low);
+        else
+            skip_to(c, p, low);
         p->is_gone = false;
         p->next = low;
         p->is_at_end = c->until_end && low >= p->end;
@@ -76,6 +99,15 @@ void kc_skip_what_is_gone(struct kc_consumer *c)
     rd_kafka_topic_partition_list_t *list = all_assigned(c);
     rd_kafka_assign(c->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void go_back_to_refused(struct kc_consumer *c, struct kc_part *p)
+{
+    pthread_mutex_lock(&c->lock);
+    const struct kc_handed *refused = kc_window_refused(&p->window);
+    if (refused)
+        p->next = refused->first;
+    pthread_mutex_unlock(&c->lock);
 }
 
 static void hold_refused(struct kc_consumer *c, size_t slot)
@@ -101,6 +133,7 @@ static void hold_refused(struct kc_consumer *c, size_t slot)
     rd_kafka_topic_partition_list_destroy(list);
     p->is_paused = true;
     p->retry_at_ms = kc_now_ms() + wait_ms;
+    go_back_to_refused(c, p); /* an assignment may come before its time */
     c->listener->forget(c->listener->arg, (uint32_t)slot);
     kc_error_set(
         &err, KC_REFUSED, 0,
@@ -108,15 +141,6 @@ static void hold_refused(struct kc_consumer *c, size_t slot)
         "partition waits",
         c->topic, slot, offset, wait_ms);
     kc_consumer_tell(c, &err, false);
-}
-
-static void go_back_to_refused(struct kc_consumer *c, struct kc_part *p)
-{
-    pthread_mutex_lock(&c->lock);
-    const struct kc_handed *refused = kc_window_refused(&p->window);
-    if (refused)
-        p->next = refused->first;
-    pthread_mutex_unlock(&c->lock);
 }
 
 void kc_rest(struct kc_consumer *c, size_t slot)
@@ -137,18 +161,15 @@ static void read_refused_again(struct kc_consumer *c, size_t slot)
 {
     struct kc_part *p = &c->parts[slot];
     go_back_to_refused(c, p);
-    rd_kafka_topic_partition_list_t *list = kc_one_partition(c, slot, p->next);
-    rd_kafka_error_t *failed = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
-    if (failed) {
-        kc_log(KC_WARN, "seek_failed", KC_S("reason", rd_kafka_error_string(failed)));
-        rd_kafka_error_destroy(failed);
+    if (!kc_seek(c, slot, p->next)) {
         p->retry_at_ms = kc_now_ms() + REFUSED_FIRST_MS;
-    } else {
-        rd_kafka_resume_partitions(c->rk, list);
-        p->is_paused = p->is_resting = false;
-        p->is_at_end = false; /* it was, before it went back */
+        return;
     }
+    rd_kafka_topic_partition_list_t *list = kc_one_partition(c, slot, p->next);
+    rd_kafka_resume_partitions(c->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
+    p->is_paused = p->is_resting = false;
+    p->is_at_end = false; /* it was, before it went back */
 }
 
 /* needs lock */

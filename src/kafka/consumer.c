@@ -56,6 +56,20 @@ rd_kafka_topic_partition_list_t *kc_one_partition(struct kc_consumer *c, size_t 
     return list;
 }
 
+bool kc_seek(struct kc_consumer *c, size_t slot, int64_t offset)
+{
+    rd_kafka_topic_partition_list_t *list = kc_one_partition(c, slot, offset);
+    rd_kafka_error_t *failed = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
+    /* it succeeds as a whole where each partition has failed */
+    rd_kafka_resp_err_t code = failed ? rd_kafka_error_code(failed) : list->elems[0].err;
+    if (code)
+        kc_log(KC_WARN, "seek_failed",
+               KC_S("reason", failed ? rd_kafka_error_string(failed) : rd_kafka_err2str(code)));
+    rd_kafka_error_destroy(failed);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /* --- opening --- */
 
 static rd_kafka_conf_t *build_conf(struct kc_consumer *c, const struct kc_consumer_conf *conf,
@@ -226,6 +240,8 @@ static bool take_in(struct kc_consumer *c, rd_kafka_message_t *m, struct kc_fetc
     if (seen == KC_AGAIN)
         r->again_tag = tag_of(c, r->slot, number);
     pthread_mutex_unlock(&c->lock);
+    if (seen == KC_AGAIN && m->offset < r->again_last)
+        p->is_at_end = false; /* what was handed out may lie beyond the end of then */
     return seen != KC_KNOWN;
 }
 
@@ -253,18 +269,11 @@ static void fetch(struct kc_consumer *c, int wait_ms, size_t max)
 static void give_back(struct kc_consumer *c, const rd_kafka_message_t *m)
 {
     struct kc_part *p = kc_part_at(c, m->partition);
-    if (!p)
+    if (!p || p->is_paused) /* that goes back by itself */
         return;
     p->next = m->offset;
-    rd_kafka_topic_partition_list_t *list =
-        kc_one_partition(c, (size_t)m->partition, m->offset);
-    rd_kafka_error_t *failed = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
-    if (failed) {
-        kc_log(KC_WARN, "seek_failed", KC_S("reason", rd_kafka_error_string(failed)));
-        rd_kafka_error_destroy(failed);
+    if (!kc_seek(c, (size_t)m->partition, m->offset))
         c->must_rejoin = true; /* the committed offset is a safe place to start from */
-    }
-    rd_kafka_topic_partition_list_destroy(list);
 }
 
 static void poll_without_taking(struct kc_consumer *c, int wait_ms)

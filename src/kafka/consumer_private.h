@@ -84,6 +84,9 @@ void kc_consumer_tell(struct kc_consumer *c, const struct kc_error *err, bool is
 rd_kafka_topic_partition_list_t *kc_one_partition(struct kc_consumer *c, size_t slot,
                                                   int64_t offset);
 
+/* Fetching of one partition goes on at this offset. */
+bool kc_seek(struct kc_consumer *c, size_t slot, int64_t offset) KC_MUST_CHECK;
+
 /* --- membership.c --- */
 
 bool kc_subscribe(struct kc_consumer *c, struct kc_error *err);

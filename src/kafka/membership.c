@@ -144,12 +144,10 @@ static void end_part(struct kc_consumer *c, int32_t partition)
         return;
     c->listener->forget(c->listener->arg, (uint32_t)partition);
     c->listener->revoked(c->listener->arg, partition, take_back(c, partition));
+    uint64_t records;
     pthread_mutex_lock(&c->lock);
-    for (uint32_t n = p->window.front; n != p->window.next; n++) {
-        const struct kc_handed *h = &p->window.ring[n & (p->window.size - 1)];
-        c->counts.unanswered -= h->fate == KC_FATE_OPEN;
-        c->counts.records_open -= h->fate == KC_FATE_OPEN ? h->records : 0;
-    }
+    c->counts.unanswered -= kc_window_open(&p->window, &records);
+    c->counts.records_open -= records;
     kc_window_deinit(&p->window);
     *p = (struct kc_part){ .is_assigned = false };
     pthread_mutex_unlock(&c->lock);

@@ -9,9 +9,15 @@
 #include <string.h>
 
 #define SILENT_MS 5000  /* a shorter outage is not worth a word */
-#define LOOK_MS   1000  /* between two looks */
-#define ANSWER_MS 200   /* for an answer */
 #define OTHER_MS  30000 /* between two words about one outage: brokers take turns */
+
+/* How long one look at the brokers takes at most, and after what time comes the next: nothing
+ * is read and no stop is seen meanwhile. Those that are far, and answer behind a fetch that
+ * waits, get their time before a word counts, and from then on. */
+#define LOOK_MS       200
+#define PAUSE_MS      1000
+#define LONG_LOOK_MS  2000
+#define LONG_PAUSE_MS 5000
 
 enum kc_reach kc_consumer_reach(const struct kc_consumer *c)
 {
@@ -29,10 +35,10 @@ void kc_outage_over(struct kc_consumer *c)
     c->outage.since_ms = 0;
 }
 
-static bool answers(struct kc_consumer *c)
+static bool answers(struct kc_consumer *c, int wait_ms)
 {
     const rd_kafka_metadata_t *m;
-    if (rd_kafka_metadata(c->rk, 0, NULL, &m, ANSWER_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (rd_kafka_metadata(c->rk, 0, NULL, &m, wait_ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return false;
     rd_kafka_metadata_destroy(m);
     return true;
@@ -61,13 +67,14 @@ void kc_look_for_outage(struct kc_consumer *c)
     int64_t now = kc_now_ms();
     if (o->since_ms == 0) {
         o->since_ms = now;
-        o->look_ms = now + LOOK_MS;
+        o->look_ms = now + PAUSE_MS;
     }
     if (now < o->look_ms)
         return;
-    o->look_ms = now + LOOK_MS;
-    if (answers(c))
+    bool is_long = now - o->since_ms >= SILENT_MS;
+    if (answers(c, is_long ? LONG_LOOK_MS : LOOK_MS))
         kc_outage_over(c);
-    else if (now - o->since_ms >= SILENT_MS)
+    else if (is_long)
         tell(c, now);
+    o->look_ms = kc_now_ms() + (is_long ? LONG_PAUSE_MS : PAUSE_MS);
 }

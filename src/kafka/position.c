@@ -49,3 +49,13 @@ struct kc_position *kc_positions_find(const struct kc_positions *p, int32_t part
     size_t at = place_of(p, partition);
     return at < p->count && p->list[at].partition == partition ? &p->list[at] : NULL;
 }
+
+void kc_positions_remove(struct kc_positions *p, int32_t partition)
+{
+    struct kc_position *found = kc_positions_find(p, partition);
+    if (!found)
+        return;
+    size_t behind = (size_t)(p->list + p->count - (found + 1));
+    memmove(found, found + 1, behind * sizeof(*found));
+    p->count--;
+}

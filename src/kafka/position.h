@@ -23,7 +23,11 @@ void kc_positions_free(struct kc_positions *p); /* leaves it empty and ready for
 /* Adds the partition, or moves it. Fast where partitions come in ascending order. */
 void kc_positions_put(struct kc_positions *p, int32_t partition, int64_t offset);
 
-/* NULL where the partition is not among them; a loan until the next put. */
+/* NULL where the partition is not among them; a loan until the next put or
+ * remove. */
 struct kc_position *kc_positions_find(const struct kc_positions *p, int32_t partition);
+
+/* Without effect where it is not among them. */
+void kc_positions_remove(struct kc_positions *p, int32_t partition);
 
 #endif

@@ -108,6 +108,28 @@ void kc_window_skip(struct kc_window *w, int64_t low)
     move_on(w);
 }
 
+uint32_t kc_window_open(const struct kc_window *w, uint64_t *records)
+{
+    uint32_t messages = 0;
+    *records = 0;
+    for (uint32_t n = w->front; n != w->next; n++) {
+        if (at(w, n)->fate != KC_FATE_OPEN)
+            continue;
+        messages++;
+        *records += at(w, n)->records;
+    }
+    return messages;
+}
+
+uint32_t kc_window_restart(struct kc_window *w, int64_t low, uint64_t *records)
+{
+    uint32_t messages = kc_window_open(w, records);
+    w->front = w->next; /* numbers go on: a late answer finds none of the new ones */
+    if (w->position >= 0)
+        w->position = low;
+    return messages;
+}
+
 void kc_window_again(struct kc_window *w, uint32_t number)
 {
     at(w, number)->fate = KC_FATE_OPEN;

@@ -59,6 +59,13 @@ enum kc_seen kc_window_look(const struct kc_window *w, int64_t offset, uint32_t 
 /* What lies below `low` does not exist any more: refused messages count as settled so far. */
 void kc_window_skip(struct kc_window *w, int64_t low);
 
+/* The offsets begin anew: nothing that was handed out counts any more, answers to it included.
+ * Gives the messages that had none yet, and their records, in *records. */
+uint32_t kc_window_restart(struct kc_window *w, int64_t low, uint64_t *records);
+
+/* The messages without an answer, and their records. */
+uint32_t kc_window_open(const struct kc_window *w, uint64_t *records);
+
 /* A refused message is handed out again. */
 void kc_window_again(struct kc_window *w, uint32_t number);
 
