@@ -19,11 +19,8 @@
 #include "component/sample.h"
 #include "kafka/consumer.h"
 
-#include <inttypes.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define TAKE_MAX 1000
 #define WAIT_MS  100 /* how long a stop or a full window may stay unseen */
@@ -127,12 +124,16 @@ static void collect(struct consume *self, const struct kc_fetched *r)
         flush(self, b);
 }
 
-static void flush_due(struct consume *self, bool all)
+/* Of a refused message nothing is left out, neither for its time nor for the count: the answer
+ * settles all of it. At the real end, what is missing does not exist any more. */
+static void flush_due(struct consume *self, bool is_counted, bool is_at_end)
 {
     int64_t now = self->filling > 0 ? kc_now_ms() : 0;
     for (size_t i = 0; i < self->batch_count && self->filling > 0; i++) {
         struct batch *b = &self->batches[i];
-        if (b->records > 0 && (all || (b->due_ms <= now && !b->first.again_tag)))
+        bool is_due =
+            b->first.again_tag ? is_at_end : is_at_end || is_counted || b->due_ms <= now;
+        if (b->records > 0 && is_due)
             flush(self, b);
     }
 }
@@ -170,16 +171,6 @@ static void on_forget(void *arg, uint32_t slot)
     self->filling--;
 }
 
-static void forget_position(struct kc_positions *all, int32_t partition)
-{
-    struct kc_position *p = kc_positions_find(all, partition);
-    if (!p)
-        return;
-    size_t behind = (size_t)(all->list + all->count - (p + 1));
-    memmove(p, p + 1, behind * sizeof(*p));
-    all->count--;
-}
-
 /* Whoever goes on after a message got all that came before it. So of a partition that went only
  * the group's offset counts, and others may have moved that on. */
 static void on_position(void *arg, int32_t partition, int64_t offset)
@@ -188,7 +179,7 @@ static void on_position(void *arg, int32_t partition, int64_t offset)
     if (offset >= 0)
         kc_positions_put(&self->positions, partition, offset);
     else
-        forget_position(&self->positions, partition);
+        kc_positions_remove(&self->positions, partition);
 }
 
 static bool wait_until_answered(struct consume *self, int wait_ms)
@@ -249,20 +240,35 @@ static bool is_awaited(void *arg, uint64_t tag)
 
 /* --- the loop --- */
 
+/* Records in the batches, or in those of refused messages alone. */
+static uint64_t collected(const struct consume *self, bool is_again)
+{
+    uint64_t records = 0;
+    for (size_t i = 0; i < self->batch_count && self->filling > 0; i++)
+        if (!is_again || self->batches[i].first.again_tag)
+            records += self->batches[i].records;
+    return records;
+}
+
+/* How many records are to be taken still. */
+static uint64_t left(const struct consume *self, const struct kc_consumer_counts *counts)
+{
+    if (self->count_max == 0)
+        return UINT64_MAX;
+    uint64_t taken = counts->records_open + counts->records_accepted + collected(self, false);
+    return taken < self->count_max ? self->count_max - taken : 0;
+}
+
 /* How many records may be taken now. */
 static size_t room(struct consume *self)
 {
     struct kc_consumer_counts counts = kc_consumer_counts(self->consumer);
-    size_t max = (size_t)self->conf.max_in_flight;
-    size_t n =
-        counts.unanswered + self->filling < max ? max - counts.unanswered - self->filling : 0;
-    if (self->count_max > 0) {
-        uint64_t open = counts.records_open + counts.records_accepted;
-        for (size_t i = 0; i < self->batch_count && self->filling > 0; i++)
-            open += self->batches[i].records;
-        uint64_t left = open < self->count_max ? self->count_max - open : 0;
-        n = left < n ? (size_t)left : n;
-    }
+    size_t max = (size_t)self->conf.max_in_flight, used = counts.unanswered + self->filling;
+    size_t n = used < max ? max - used : 0;
+    uint64_t wanted = left(self, &counts);
+    n = wanted < n ? (size_t)wanted : n;
+    if (n == 0) /* where all waits for the rest of a refused message, it comes one by one */
+        return counts.unanswered == 0 && collected(self, true) > 0;
     return n < TAKE_MAX ? n : TAKE_MAX;
 }
 
@@ -292,13 +298,16 @@ static void look_at_lag(struct consume *self)
     free(list);
 }
 
+/* What comes again was counted before. */
 static void count(struct consume *self, size_t n)
 {
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < n; i++)
-        bytes += self->fetched[i].key.len + self->fetched[i].value.len;
-    if (n > 0)
-        kc_tally_add(self->tally, n, bytes);
+    uint64_t records = 0, bytes = 0;
+    for (const struct kc_fetched *r = self->fetched; r < self->fetched + n; r++) {
+        records += !r->again_tag;
+        bytes += r->again_tag ? 0 : r->key.len + r->value.len;
+    }
+    if (records > 0)
+        kc_tally_add(self->tally, records, bytes);
 }
 
 /* One round; waits a little where there is nothing to do. */
@@ -310,9 +319,9 @@ static void turn(struct consume *self)
         take_in(self, &self->fetched[i]);
     count(self, n);
     atomic_store(&self->tally->reach, kc_consumer_reach(self->consumer));
-    bool is_last = (self->count_max > 0 && max > 0 && n == max) ||
-                   (self->until_end && kc_consumer_is_at_end(self->consumer));
-    flush_due(self, is_last);
+    const struct kc_consumer_counts counts = kc_consumer_counts(self->consumer);
+    flush_due(self, left(self, &counts) == 0,
+              self->until_end && kc_consumer_is_at_end(self->consumer));
     look_at_lag(self);
     if (max > 0 || self->is_over)
         return;
@@ -363,23 +372,6 @@ static void process(void *arg, struct kc_message *message, struct kc_outlet *out
 }
 
 /* --- life --- */
-
-static bool read_conf(struct consume *self, const struct kc_step *step, struct kc_start *start,
-                      struct kc_error *err)
-{
-    struct kc_faults own, *faults = step->faults ? step->faults : &own;
-    kc_faults_init(&own);
-    faults->at = step->faults ? "/config" : NULL;
-    bool ok =
-        kc_consume_conf_read(&self->conf, step->config, step->unknown_fields, start, faults);
-    faults->at = step->faults ? "/credentials" : NULL;
-    ok &= kc_credentials_read(&self->credentials, step->credentials, step->unknown_fields,
-                              faults);
-    faults->at = NULL;
-    ok &= kc_faults_none(faults, KC_CONFIG, err);
-    kc_faults_deinit(&own);
-    return ok;
-}
 
 static void close_(void *arg)
 {
@@ -459,7 +451,7 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
         kc_positions_put(&self->positions, step->from->list[i].partition,
                          step->from->list[i].offset);
     atomic_store(&self->stop_by_ms, INT64_MAX);
-    if (!read_conf(self, step, &start, err))
+    if (!kc_consume_open_conf(&self->conf, &self->credentials, step, &start, err))
         goto fail;
     self->writer = kc_body_writer_new((enum kc_encoding)self->conf.key_encoding,
                                       (enum kc_encoding)self->conf.value_encoding);

@@ -85,6 +85,22 @@ bool kc_consume_conf_read(struct kc_consume_conf *conf, const struct kc_doc *doc
     return ok && faults->count + faults->dropped == before;
 }
 
+bool kc_consume_open_conf(struct kc_consume_conf *conf, struct kc_credentials *credentials,
+                          const struct kc_step *step, struct kc_start *start,
+                          struct kc_error *err)
+{
+    struct kc_faults own, *faults = step->faults ? step->faults : &own;
+    kc_faults_init(&own);
+    faults->at = step->faults ? "/config" : NULL;
+    bool ok = kc_consume_conf_read(conf, step->config, step->unknown_fields, start, faults);
+    faults->at = step->faults ? "/credentials" : NULL;
+    ok &= kc_credentials_read(credentials, step->credentials, step->unknown_fields, faults);
+    faults->at = NULL;
+    ok &= kc_faults_none(faults, KC_CONFIG, err);
+    kc_faults_deinit(&own);
+    return ok;
+}
+
 bool kc_consume_check(const struct kc_doc *config, enum kc_unknown unknown,
                       struct kc_faults *faults)
 {

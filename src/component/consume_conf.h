@@ -5,6 +5,7 @@
 
 #include "conf/field.h"
 #include "kafka/consumer.h"
+#include "runtime/step.h"
 
 struct kc_consume_conf {
     char *topic;
@@ -27,5 +28,11 @@ extern const struct kc_field kc_consume_fields[];
 bool kc_consume_conf_read(struct kc_consume_conf *conf, const struct kc_doc *doc,
                           enum kc_unknown unknown, struct kc_start *start,
                           struct kc_faults *faults) KC_MUST_CHECK;
+
+/* Fills conf, and the credentials, from what the step has; both are the caller's to empty in
+ * any case. */
+bool kc_consume_open_conf(struct kc_consume_conf *conf, struct kc_credentials *credentials,
+                          const struct kc_step *step, struct kc_start *start,
+                          struct kc_error *err) KC_MUST_CHECK;
 
 #endif

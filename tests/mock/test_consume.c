@@ -343,7 +343,121 @@ static void a_run_does_not_end_before_what_was_taken_back_came_again(void **stat
     assert_int_equal(committed(m, 0), 4);
 }
 
+static void write_many(struct mock *m, int partition, int count)
+{
+    for (int i = 0; i < count; i++)
+        write_one(m, partition);
+}
+
+/* Less is taken at once than the message has records. */
+static void a_refused_batch_comes_whole_before_the_count_is_full(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 1);
+    write_many(m, 0, 50);
+    struct mock_step *s = mock_consume(m, (struct mock_ends){ .count_max = 40 },
+                                       "{" SETTINGS ", 'startFrom': 'earliest',"
+                                       " 'batchSize': 30, 'batchTimeoutMs': 60000,"
+                                       " 'maxInFlight': 20}");
+    assert_int_equal(mock_handed(s, 0).records, 30);
+    assert_int_equal(mock_handed(s, 1).records, 10); /* that is all: nothing to wait for */
+    mock_refuse(s, 0);
+    assert_int_equal(mock_handed(s, 2).records, 30);
+    assert_true(json_equal(mock_handed(s, 2).body, mock_handed(s, 0).body));
+    mock_accept(s, 1);
+    mock_accept(s, 2);
+    mock_wait_end(s, MOCK_WAIT_MS);
+    assert_int_equal(committed(m, 0), 40);
+    assert_int_equal(mock_counted(s), 40); /* what came again is not counted twice */
+}
+
+static void a_refused_batch_comes_whole_though_others_fill_the_count(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 2);
+    write_many(m, 0, 30);
+    struct mock_step *s = mock_consume(m, (struct mock_ends){ .count_max = 40 },
+                                       "{" SETTINGS ", 'startFrom': 'earliest',"
+                                       " 'batchSize': 30, 'batchTimeoutMs': 60000}");
+    assert_int_equal(mock_handed(s, 0).records, 30);
+    mock_refuse(s, 0);
+    assert_event_str(mock_error(s, 0), "name", "refused");
+    write_many(m, 1, 15); /* so 25 are left, and 30 to come again */
+    assert_int_equal(mock_handed(s, 1).records, 15);
+    mock_accept(s, 1);
+    assert_int_equal(mock_handed(s, 2).records, 30);
+    assert_true(json_equal(mock_handed(s, 2).body, mock_handed(s, 0).body));
+    mock_accept(s, 2);
+    mock_wait_end(s, MOCK_WAIT_MS);
+    assert_int_equal(committed(m, 0), 30);
+    assert_int_equal(committed(m, 1), 15);
+}
+
 /* --- What it survives --- */
+
+static void a_topic_made_anew_is_read_from_its_start_whatever_is_unanswered(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 1);
+    write_many(m, 0, 5);
+    struct mock_step *s = mock_consume(m, FOREVER, EARLIEST);
+    assert_true(mock_hands_out(s, 5, MOCK_WAIT_MS));
+    mock_accept(s, 1);
+    mock_fail(m, MOCK_FETCH, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+    assert_event_str(mock_error(s, 0), "name", "offset_gone");
+    for (size_t i = 0; i < 5; i++)
+        assert_place(mock_handed(s, 5 + i), 0, (int64_t)i);
+    mock_accept(s, 0); /* late: that was another record */
+    mock_accept(s, 2);
+    mock_accept(s, 5);
+    mock_stop(s, 0);
+    mock_wait_end(s, MOCK_WAIT_MS);
+    assert_int_equal(committed(m, 0), 1);
+    if (!strstr(event_str(mock_error(s, 1), "message"), "4 messages"))
+        fail_msg("%s", event_str(mock_error(s, 1), "message"));
+}
+
+#define FAR_MS 300 /* longer than a look takes at first */
+
+static void a_short_outage_of_a_far_broker_is_not_worth_a_word(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 1);
+    write_many(m, 0, 1);
+    mock_far(m, FAR_MS);
+    struct mock_step *s = mock_consume(m, (struct mock_ends){ .tells_outage = true }, EARLIEST);
+    mock_accept_until(s, 1);
+    mock_down(m);
+    usleep(1000000);
+    mock_up(m);
+    write_many(m, 0, 1);
+    mock_accept_until(s, 2);
+    for (int64_t by_ms = now_ms() + 9000; now_ms() < by_ms; usleep(100000)) {
+        assert_int_equal(mock_reach(s), KC_REACHED);
+        assert_int_equal(mock_error_count(s), 0);
+    }
+}
+
+static void a_far_broker_that_was_gone_for_long_is_known_to_be_back(void **state)
+{
+    (void)state;
+    struct mock *m = mock_start(TOPIC, 1);
+    write_many(m, 0, 1);
+    mock_far(m, FAR_MS);
+    /* the group stays as it is: no assignment tells that the broker is back */
+    struct mock_step *s = mock_consume(m, (struct mock_ends){ .tells_outage = true },
+                                       "{'topic': '" TOPIC "', 'groupId': '" GROUP "',"
+                                       " 'sessionTimeoutMs': 60000, 'startFrom': 'earliest'}");
+    mock_accept_until(s, 1);
+    mock_down(m);
+    assert_event_str(mock_error(s, 0), "name", "unavailable");
+    assert_int_equal(mock_reach(s), KC_OUT_OF_REACH);
+    mock_up(m);
+    int64_t by_ms = now_ms() + 2 * MOCK_WAIT_MS;
+    while (mock_reach(s) != KC_REACHED && now_ms() < by_ms)
+        usleep(10000);
+    assert_int_equal(mock_reach(s), KC_REACHED);
+}
 
 static void without_room_it_takes_nothing_and_stays_in_the_group(void **state)
 {
@@ -550,6 +664,11 @@ int main(void)
         TEST(a_refused_message_comes_again_and_only_its_partition_waits),
         TEST(what_is_taken_back_comes_again_behind_what_was_kept),
         TEST(a_run_does_not_end_before_what_was_taken_back_came_again),
+        TEST(a_refused_batch_comes_whole_before_the_count_is_full),
+        TEST(a_refused_batch_comes_whole_though_others_fill_the_count),
+        TEST(a_topic_made_anew_is_read_from_its_start_whatever_is_unanswered),
+        TEST(a_short_outage_of_a_far_broker_is_not_worth_a_word),
+        TEST(a_far_broker_that_was_gone_for_long_is_known_to_be_back),
         TEST(without_room_it_takes_nothing_and_stays_in_the_group),
         TEST(fetch_errors_are_survived),
         TEST(a_broker_that_comes_back_is_read_on),

@@ -124,6 +124,11 @@ void mock_up(struct mock *m)
     rd_kafka_mock_broker_set_up(m->cluster, 1);
 }
 
+void mock_far(struct mock *m, int round_trip_ms)
+{
+    rd_kafka_mock_broker_set_rtt(m->cluster, 1, round_trip_ms);
+}
+
 int mock_count_requests(struct mock *m, enum mock_request request)
 {
     size_t count;
@@ -379,6 +384,7 @@ struct mock_step *mock_consume(struct mock *m, struct mock_ends ends, const char
                             .until_end = ends.until_end,
                             .from_start = ends.from_start,
                             .is_sample = ends.is_sample,
+                            .tells_outage = ends.tells_outage,
                             .sample_ms = ends.sample_ms,
                             .from = ends.from };
     struct mock_step *s = open_step(m, &kc_consume, step, settings);
@@ -606,4 +612,14 @@ bool mock_has_ended(struct mock_step *s)
 void mock_wait_end(struct mock_step *s, int wait_ms)
 {
     (void)mock_answered(s->answers, wait_ms);
+}
+
+uint64_t mock_counted(struct mock_step *s)
+{
+    return atomic_load(&s->tally.records);
+}
+
+enum kc_reach mock_reach(struct mock_step *s)
+{
+    return (enum kc_reach)atomic_load(&s->tally.reach);
 }

@@ -13,6 +13,7 @@
 #include "witness.h"
 
 #include "kafka/position.h"
+#include "runtime/tally.h"
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -58,6 +59,7 @@ int mock_free_all(void **state); /* a test's teardown */
 
 void mock_down(struct mock *m); /* connections break, new ones are refused */
 void mock_up(struct mock *m);
+void mock_far(struct mock *m, int round_trip_ms);
 int mock_count_requests(struct mock *m, enum mock_request request); /* since the start */
 
 /* --- Entry points --- */
@@ -76,6 +78,7 @@ struct mock_ends {
     bool until_end;
     bool from_start;
     bool is_sample;
+    bool tells_outage;
     int sample_ms;
     const struct kc_positions *from; /* for the call */
 };
@@ -133,6 +136,9 @@ void mock_set_room(struct mock_step *s, bool room);
 /* The i-th error it told, waited for: {"name", "message"}, a loan. */
 json_t *mock_error(struct mock_step *s, size_t i);
 size_t mock_error_count(struct mock_step *s);
+
+uint64_t mock_counted(struct mock_step *s); /* the records in its tally */
+enum kc_reach mock_reach(struct mock_step *s);
 
 void mock_wait_end(struct mock_step *s, int wait_ms);
 bool mock_has_ended(struct mock_step *s);

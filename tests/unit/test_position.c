@@ -54,12 +54,30 @@ static void what_is_not_there_is_not_found(void **state)
     assert_null(kc_positions_find(&p, 2));
 }
 
+static void what_is_removed_is_gone_and_the_rest_stays(void **state)
+{
+    (void)state;
+    static const int partitions[] = { 2, 4, 6 };
+    struct kc_positions p = { .list = NULL };
+    kc_positions_remove(&p, 2);
+    put_all(&p, partitions, 3);
+    kc_positions_remove(&p, 3);
+    assert_int_equal(p.count, 3);
+    kc_positions_remove(&p, 4);
+    kc_positions_remove(&p, 6);
+    assert_int_equal(p.count, 1);
+    assert_null(kc_positions_find(&p, 4));
+    assert_int_equal(kc_positions_find(&p, 2)->offset, 20);
+    kc_positions_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(positions_stand_in_order_however_they_come),
         cmocka_unit_test(a_partition_that_is_put_again_moves),
         cmocka_unit_test(what_is_not_there_is_not_found),
+        cmocka_unit_test(what_is_removed_is_gone_and_the_rest_stays),
     };
     return cmocka_run_group_tests_name("unit/position", tests, NULL, NULL);
 }

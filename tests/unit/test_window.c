@@ -296,12 +296,51 @@ static void what_does_not_exist_any_more_holds_nothing_back(void **state)
     assert_null(kc_window_refused(w));
 }
 
+static void offsets_that_begin_anew_are_new_and_late_answers_count_for_nothing(void **state)
+{
+    struct kc_window *w = *state;
+    uint64_t records;
+    uint32_t n = push(w, 500, 40), batch = kc_window_push(w, 540, 600, 61);
+    refuse(w, n);
+    for (uint32_t i = 2; i < 40; i++)
+        accept(w, n + i);
+    assert_int_equal(kc_window_open(w, &records), 2);
+    assert_int_equal(records, 62);
+    assert_int_equal(kc_window_restart(w, 0, &records), 2);
+    assert_int_equal(records, 62);
+    assert_int_equal(w->position, 0);
+    assert_false(kc_window_is_open(w));
+    assert_null(kc_window_refused(w));
+    assert_int_equal(look(w, 0), KC_NEW);
+    assert_int_equal(look(w, 550), KC_NEW);
+    uint32_t anew = push(w, 0, 50);
+    assert_int_equal(kc_window_settle(w, n + 1, true), 0);
+    assert_int_equal(kc_window_settle(w, batch, true), 0);
+    assert_int_equal(look(w, 49), KC_KNOWN);
+    assert_int_equal(look(w, 50), KC_NEW);
+    assert_int_equal(w->position, 0);
+    accept(w, anew);
+    assert_int_equal(w->position, 1);
+}
+
+static void
+offsets_that_begin_anew_before_anything_was_handed_out_leave_no_position(void **state)
+{
+    struct kc_window *w = *state;
+    uint64_t records;
+    assert_int_equal(kc_window_restart(w, 0, &records), 0);
+    assert_int_equal(records, 0);
+    assert_int_equal(w->position, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         window_test(before_anything_was_handed_out_there_is_no_position),
         window_test(a_message_without_an_answer_is_open),
         window_test(what_does_not_exist_any_more_holds_nothing_back),
+        window_test(offsets_that_begin_anew_are_new_and_late_answers_count_for_nothing),
+        window_test(offsets_that_begin_anew_before_anything_was_handed_out_leave_no_position),
         window_test(what_was_handed_out_and_not_answered_moves_nothing),
         window_test(only_the_accepted_messages_at_the_front_move_the_position),
         window_test(in_every_order_of_answers_the_position_is_the_settled_front),
