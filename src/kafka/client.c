@@ -90,7 +90,7 @@ void kc_health_refused(struct kc_health *h, struct kc_error *err)
     else
         kc_error_set(err, KC_AUTH, RD_KAFKA_RESP_ERR__AUTHENTICATION,
                      "the broker refused the sign-in; check %s: %s",
-                     h->has_ticket ? "kerberosPrincipal and kerberosKeytab"
+                     h->has_ticket ? "kerberosPrincipal and its tickets"
                                    : "username, password and mechanism",
                      why);
     pthread_mutex_unlock(&h->lock);

@@ -117,7 +117,7 @@ static void a_refused_sign_in_names_what_it_was_made_with(void **state)
         enum kc_mechanism mechanism;
         const char *names;
     } all[] = { { KC_SCRAM_SHA_512, "check username, password and mechanism" },
-                { KC_GSSAPI, "check kerberosPrincipal and kerberosKeytab" } };
+                { KC_GSSAPI, "check kerberosPrincipal and its tickets" } };
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         struct kc_credentials c = { .security = KC_PLAINTEXT, .mechanism = all[i].mechanism };
         struct kc_health h;
