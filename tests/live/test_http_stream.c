@@ -2,6 +2,7 @@
 /* test_http_stream.c - consuming as a stream on Apache Kafka: what comes, where it goes on,
  * what counts as read, and how it ends. */
 #include "support/component.h"
+#include "support/fail.h"
 #include "support/reader.h"
 #include "support/slow.h"
 
