@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -143,9 +144,9 @@ static bool limit(struct own *o)
     const struct kc_probe_tls *t = o->tls;
     if (t->ciphers && SSL_CTX_set_cipher_list(o->ctx, t->ciphers) != 1)
         return refuse(o, KC_PART_LISTS, "ssl.cipher.suites names no cipher that is known here");
-    if (t->curves && SSL_CTX_set1_groups_list(o->ctx, t->curves) != 1)
+    if (t->curves && SSL_CTX_set1_groups_list(o->ctx, (char *)(uintptr_t)t->curves) != 1)
         return refuse(o, KC_PART_LISTS, "ssl.curves.list names a curve that is not known here");
-    if (t->sigalgs && SSL_CTX_set1_sigalgs_list(o->ctx, t->sigalgs) != 1)
+    if (t->sigalgs && SSL_CTX_set1_sigalgs_list(o->ctx, (char *)(uintptr_t)t->sigalgs) != 1)
         return refuse(o, KC_PART_LISTS, "ssl.sigalgs.list names what is not known here");
     return true;
 }
