@@ -23,24 +23,6 @@
 #define EARLIEST "{" SETTINGS ", 'startFrom': 'earliest'}"
 #define FOREVER  ((struct mock_ends){ 0 })
 
-/* More of Kafka's numbers of requests. */
-enum {
-    OFFSET_COMMIT = 8,
-    OFFSET_FETCH = 9,
-    JOIN_GROUP = 11,
-    HEARTBEAT = 12
-};
-
-static void wait_for_requests(struct mock *m, int request, int count)
-{
-    int64_t deadline = now_ms() + MOCK_WAIT_MS;
-    while (mock_count_requests(m, (enum mock_request)request) < count) {
-        if (now_ms() > deadline)
-            fail_test("request %d came less than %d times", request, count);
-        usleep(10000);
-    }
-}
-
 /* --- produce --- */
 
 static void one_partition_of_two_may_fail(void **state)
@@ -181,7 +163,7 @@ static void at_a_fatal_error_under_load_every_answer_is_true(void **state)
         int sent = mock_count_requests(m, MOCK_PRODUCE);
         answers[i] = mock_send(s, "{'value': '%d'}", i);
         if (i < 4) /* each in a request of its own */
-            wait_for_requests(m, MOCK_PRODUCE, sent + 1);
+            mock_wait_requests(m, MOCK_PRODUCE, sent + 1);
     }
     bool is_good[COUNT];
     for (int i = 0; i < COUNT; i++) {
@@ -273,9 +255,9 @@ static void a_coordinator_that_is_not_ready_is_waited_for(void **state)
     (void)state;
     struct mock *m = mock_start(TOPIC, 1);
     witness_write_numbers(m->witness, TOPIC, 1, 0, 5);
-    mock_fail(m, JOIN_GROUP, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+    mock_fail(m, MOCK_JOIN_GROUP, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
               RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
-    mock_fail(m, OFFSET_FETCH, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+    mock_fail(m, MOCK_OFFSET_FETCH, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
               RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
     struct mock_step *s = mock_consume(m, (struct mock_ends){ .until_end = true }, EARLIEST);
     mock_accept_until(s, 5);
@@ -289,10 +271,10 @@ static void a_commit_that_fails_is_made_again(void **state)
     (void)state;
     struct mock *m = mock_start(TOPIC, 1);
     witness_write_numbers(m->witness, TOPIC, 1, 0, 5);
-    mock_fail(m, OFFSET_COMMIT, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+    mock_fail(m, MOCK_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
     struct mock_step *s = mock_consume(m, FOREVER, EARLIEST);
     mock_accept_until(s, 5);
-    wait_for_requests(m, OFFSET_COMMIT, 1);
+    mock_wait_requests(m, MOCK_OFFSET_COMMIT, 1);
     int64_t committed = witness_committed(m->witness, GROUP, TOPIC, 0);
     if (mock_count_requests(m, MOCK_OFFSET_COMMIT) == 1) /* it was not made again meanwhile */
         assert_int_equal(committed, -1);
@@ -310,8 +292,8 @@ static void a_rebalance_repeats_nothing_that_was_accepted(void **state)
     mock_accept_until(s, 5);
     assert_true(witness_wait_committed(m->witness, GROUP, TOPIC, 0, 5, MOCK_WAIT_MS));
     int joins = mock_count_requests(m, MOCK_JOIN_GROUP);
-    mock_fail(m, HEARTBEAT, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
-    wait_for_requests(m, JOIN_GROUP, joins + 1);
+    mock_fail(m, MOCK_HEARTBEAT, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+    mock_wait_requests(m, MOCK_JOIN_GROUP, joins + 1);
     witness_write_numbers(m->witness, TOPIC, 1, 5, 5);
     mock_accept_until(s, 10);
     for (size_t i = 0; i < 10; i++)
@@ -326,7 +308,7 @@ static void answers_for_partitions_that_were_lost_are_ignored(void **state)
     witness_write_numbers(m->witness, TOPIC, 1, 0, 3);
     struct mock_step *s = mock_consume(m, FOREVER, EARLIEST);
     assert_true(mock_hands_out(s, 3, MOCK_WAIT_MS));
-    mock_fail(m, HEARTBEAT, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+    mock_fail(m, MOCK_HEARTBEAT, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(mock_handed(s, 3 + i).offset, i); /* they come again */
     for (size_t i = 0; i < 3; i++)

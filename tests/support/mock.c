@@ -140,6 +140,16 @@ int mock_count_requests(struct mock *m, enum mock_request request)
     return found;
 }
 
+void mock_wait_requests(struct mock *m, enum mock_request request, int count)
+{
+    int64_t deadline = now_ms() + MOCK_WAIT_MS;
+    while (mock_count_requests(m, request) < count) {
+        if (now_ms() > deadline)
+            fail_test("request %d came less than %d times", (int)request, count);
+        usleep(10000);
+    }
+}
+
 /* --- The outlet --- */
 
 static struct mock_answer *answer_of(struct kc_outlet *o)

@@ -30,7 +30,8 @@ enum mock_request {
     MOCK_OFFSET_COMMIT = 8,
     MOCK_OFFSET_FETCH = 9,
     MOCK_FIND_COORDINATOR = 10,
-    MOCK_JOIN_GROUP = 11
+    MOCK_JOIN_GROUP = 11,
+    MOCK_HEARTBEAT = 12
 };
 
 struct mock {
@@ -60,7 +61,10 @@ int mock_free_all(void **state); /* a test's teardown */
 void mock_down(struct mock *m); /* connections break, new ones are refused */
 void mock_up(struct mock *m);
 void mock_far(struct mock *m, int round_trip_ms);
-int mock_count_requests(struct mock *m, enum mock_request request); /* since the start */
+
+/* Requests since the start. */
+int mock_count_requests(struct mock *m, enum mock_request request);
+void mock_wait_requests(struct mock *m, enum mock_request request, int count);
 
 /* --- Entry points --- */
 
