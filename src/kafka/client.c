@@ -68,14 +68,29 @@ void kc_health_ok(struct kc_health *h)
         kc_log(KC_INFO, "kafka_reachable");
 }
 
+bool kc_trouble_read(const char *text, struct kc_trouble *out)
+{
+    static const char given[] = "bootstrap";
+    const char *scheme = strstr(text, "://"), *blank = strchr(text, ' ');
+    const char *address = scheme && blank && scheme < blank ? scheme + 3 : text;
+    const char *slash = strchr(address, '/');
+    if (!slash || !blank || slash > blank)
+        return false;
+    size_t len = strspn(slash + 1, "0123456789");
+    out->was_heard_of = len > 0;
+    if (len == 0 && strncmp(slash + 1, given, sizeof(given) - 1) == 0)
+        len = sizeof(given) - 1;
+    out->address = (struct kc_text){ address, (size_t)(slash - address) };
+    out->what = slash + 1 + len;
+    return len > 0 && *out->what == ':';
+}
+
 /* "sasl_ssl://b:9093/bootstrap: it went wrong" is "b:9093: it went wrong" to people. */
 static void retell(const struct kc_health *h, char out[TROUBLE_SIZE]) /* needs h->lock */
 {
-    const char *scheme = strstr(h->trouble, "://"), *blank = strchr(h->trouble, ' ');
-    const char *slash = scheme ? strchr(scheme + 3, '/') : NULL;
-    if (slash && blank && slash < blank && blank[-1] == ':')
-        (void)snprintf(out, TROUBLE_SIZE, "%.*s%s", (int)(slash - scheme) - 3, scheme + 3,
-                       blank - 1);
+    struct kc_trouble t;
+    if (kc_trouble_read(h->trouble, &t))
+        (void)snprintf(out, TROUBLE_SIZE, "%.*s%s", (int)t.address.len, t.address.p, t.what);
     else
         memcpy(out, h->trouble, TROUBLE_SIZE);
 }

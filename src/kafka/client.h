@@ -46,6 +46,18 @@ bool kc_health_explain(struct kc_health *h, struct kc_error *err);
 /* Says the last trouble as UNAVAILABLE; false where there is none. */
 bool kc_health_trouble(struct kc_health *h, struct kc_error *err);
 
+/* librdkafka's trouble says where it was: "PROTOCOL://HOST:PORT/WHICH: it went wrong", without
+ * "PROTOCOL://" for PLAINTEXT. WHICH is the number of a broker that was heard of from another,
+ * and "bootstrap" for one that was given. All of it points into `text`. */
+struct kc_trouble {
+    struct kc_text address; /* "HOST:PORT" */
+    const char *what;       /* ": it went wrong" */
+    bool was_heard_of;
+};
+
+/* False for trouble that is no single broker's. */
+bool kc_trouble_read(const char *text, struct kc_trouble *out);
+
 struct kc_property {
     const char *name; /* NULL ends a list */
     const char *value;

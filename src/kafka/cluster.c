@@ -137,28 +137,23 @@ bool kc_cluster_listeners(struct kc_cluster *c, int wait_ms, struct kc_broker *o
     return true;
 }
 
-/* librdkafka's trouble begins with "HOST:PORT/WHICH: ", behind "PROTOCOL://" but for PLAINTEXT,
- * where WHICH is a number for a broker that was heard of from another, and "bootstrap" for one
- * that was given. A resolver that hangs at their names is no trouble yet. A name that a secret
- * of ours was taken out of is nobody's. */
+/* A resolver that hangs at their names is no trouble yet. A name that a secret of ours was
+ * taken out of is nobody's. */
 bool kc_cluster_lost(struct kc_cluster *c, struct kc_broker *at)
 {
     char text[sizeof(c->health.trouble)], name[sizeof(c->health.looked_up)];
     const char *list = name;
+    struct kc_trouble trouble;
     pthread_mutex_lock(&c->health.lock);
     memcpy(text, c->health.trouble, sizeof(text));
     memcpy(name, c->health.looked_up, sizeof(name));
     pthread_mutex_unlock(&c->health.lock);
     if (name[0])
         return kc_brokers_next(&list, at);
-    char *scheme = strstr(text, "://"), *blank = strchr(text, ' ');
-    char *address = scheme && blank && scheme < blank ? scheme + 3 : text;
-    char *which = strchr(address, '/');
-    size_t digits = which ? strspn(which + 1, "0123456789") : 0;
-    if (!which || digits == 0 || which[1 + digits] != ':')
+    if (!kc_trouble_read(text, &trouble) || !trouble.was_heard_of)
         return false;
-    *which = '\0';
-    list = address;
+    text[trouble.address.p + trouble.address.len - text] = '\0';
+    list = trouble.address.p;
     return kc_brokers_next(&list, at) && !strstr(at->host, "***");
 }
 
