@@ -360,6 +360,9 @@ static void a_nul_ends_nothing(void **state)
         http_post(server->base, "/v1/actions/produce?topic=%63ars%00%65vil", NULL, body);
     assert_problem(a, 400, "config");
     assert_null(strstr(a->body, "\"baseOffset\""));
+    a = http_post(server->base, "/v1/actions/produce?%00a%00%00%62=1", NULL, body);
+    assert_problem(a, 400, "config");
+    assert_non_null(strstr(a->body, "'%00a%00%00b'"));
     assert_http(http_post(server->base, "/v1/actions/produce?topic=%63ars", NULL, body), 200);
 }
 

@@ -47,6 +47,11 @@ static void watch_for_vanished_peers(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
+struct kc_connection *kc_connection_of(struct MHD_Connection *native)
+{
+    return MHD_get_connection_info(native, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
 struct kc_connection *kc_connection_add(struct kc_connections *all,
                                         struct MHD_Connection *native, int64_t due_ms)
 {

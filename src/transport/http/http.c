@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* http.c - drives all entry points by HTTP requests.
  *
- * Threads    main    the server's loop: reads requests, sends answers, never waits
+ * Threads    main    the server's loop: reads requests, sends answers, never waits for Kafka
  *            others  the rooms': they talk to Kafka and to callbacks, and answer exchanges
  * Shutdown   stop() closes the door, has the rooms end what is open, and the loop returns when
  *            all is answered */

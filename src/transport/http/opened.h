@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* opened.h - a step of produce that is open: its queue, and the worker behind it.
  *
- * Threads    loop     kc_opened_push_later(), kc_opened_rounded(): never waits
- *            worker   one while there is something to do: runs jobs one after the other,
- * gathers for a moment while others are on their way to Kafka, ends when idle any      the rest
- * Queue      4,096 jobs or 32 MiB; full: the job is refused
- * Holding    who finds or opens a step holds it for one job, until kc_opened_done() or until
- * the job is refused; a step that is held is not closed */
+ * Threads   loop    kc_opened_push_later(), kc_opened_rounded(): never waits
+ *           worker  while there is something to do: runs jobs one by one, gathers for a
+ *                   moment while others are on their way to Kafka
+ *           any     the rest
+ * Queue     4,096 jobs or 32 MiB; full: the job is refused
+ * Holding   who finds or opens a step holds it for one job, until kc_opened_done() or a
+ *           refusal; what is held is not closed */
 #ifndef KC_TRANSPORT_HTTP_OPENED_H
 #define KC_TRANSPORT_HTTP_OPENED_H
 

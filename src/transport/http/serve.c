@@ -11,21 +11,19 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BYTES_A_SECOND 1024 /* what is slower than that, from some start on, is cut */
-#define DRAIN_BYTES                                                                            \
-    ((size_t)1024 * 1024) /* of a refused body, so that its client reads the answer */
-#define DRAIN_TLS     16  /* times as much, where no answer goes past libmicrohttpd */
-#define BODIES_FACTOR 8   /* all bodies together: so many of the largest */
+#define BYTES_A_SECOND 1024           /* what is slower than that, from some start on, is cut */
+#define DRAIN_BYTES    (1024U * 1024) /* of a refused body: then its client reads the answer */
+#define DRAIN_TLS      16 /* times as much, where no answer goes past libmicrohttpd */
+#define BODIES_FACTOR  8  /* all bodies together: so many of the largest */
 
 /* --- opening --- */
 
-static struct kc_exchange *open_exchange(struct kc_server *s, struct MHD_Connection *native,
+static struct kc_exchange *open_exchange(struct kc_server *s, struct kc_connection *c,
                                          const char *method)
 {
     struct kc_exchange *x = kc_new0(struct kc_exchange);
     x->server = s;
-    x->connection =
-        MHD_get_connection_info(native, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    x->connection = c;
     x->method = method;
     x->started_us = kc_now_us();
     x->body_due_ms = x->started_us / 1000 + s->conf.body_ms;
@@ -196,11 +194,10 @@ enum MHD_Result kc_exchange_serve(void *server, struct MHD_Connection *native, c
 {
     struct kc_exchange *x = *request;
     if (!x) {
-        const struct kc_connection *c =
-            MHD_get_connection_info(native, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+        struct kc_connection *c = kc_connection_of(native);
         if (c->excess == KC_EXCESS_LENGTH && !((struct kc_server *)server)->conf.tls_cert)
             return MHD_NO; /* it was answered */
-        *request = x = open_exchange(server, native, method);
+        *request = x = open_exchange(server, c, method);
         if (kc_door_check(x, url, version))
             begin_upload(x);
         return x->status && is_hopeless(x) ? queue_answer(x) : MHD_YES;

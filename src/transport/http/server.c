@@ -75,23 +75,29 @@ static size_t on_unescape(void *arg, struct MHD_Connection *native, char *text)
 {
     (void)arg;
     (void)native;
-    char *nul = strstr(text, "%00");
-    if (!nul)
-        return MHD_http_unescape(text);
-    nul[0] = '\0';
-    size_t len = MHD_http_unescape(text);
-    nul[0] = '%';
-    size_t rest = 3 + on_unescape(arg, native, nul + 3);
-    memmove(text + len, nul, rest + 1);
-    return len + rest;
+    size_t len = 0;
+    for (char *part = text, *nul; part; part = nul) {
+        nul = strstr(part, "%00");
+        if (nul)
+            *nul = '\0';
+        size_t part_len = MHD_http_unescape(part);
+        memmove(text + len, part, part_len + 1);
+        len += part_len;
+        if (nul) {
+            memcpy(text + len, "%00", 3);
+            len += 3;
+            nul += 3;
+        }
+    }
+    text[len] = '\0';
+    return len;
 }
 
 /* What libmicrohttpd has no room to take apart it drops without an answer, so we give one. Over
  * TLS only the door can, where a request gets that far. */
 static void *on_address(void *arg, const char *uri, struct MHD_Connection *native)
 {
-    struct kc_connection *c =
-        MHD_get_connection_info(native, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    struct kc_connection *c = kc_connection_of(native);
     const struct kc_server *s = arg;
     size_t parameters = 0;
     for (const char *p = strchr(uri, '?'); p; p = strchr(p + 1, '&'))

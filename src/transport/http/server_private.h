@@ -50,6 +50,7 @@ struct kc_connections {
     int max, max_per_address;
 };
 
+struct kc_connection *kc_connection_of(struct MHD_Connection *native); /* that was added */
 struct kc_connection *kc_connection_add(struct kc_connections *all,
                                         struct MHD_Connection *native, int64_t due_ms);
 void kc_connection_remove(struct kc_connections *all, struct kc_connection *c);

@@ -34,8 +34,7 @@
 #define FAIL_MS   5000 /* to end in order after a failure */
 #define ANSWER_MS 2000 /* to write the last answers */
 #define WAIT_MS   1000
-#define COMMIT_MS                                                                              \
-    1000 /* what a kill brings again; the platform's limit makes it 100 messages */
+#define COMMIT_MS 1000 /* what a kill brings again: at the default limit 100 messages */
 
 void kc_sailor_changed(struct kc_sailor *s)
 {
