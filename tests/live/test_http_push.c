@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_http_push.c - records pushed to a callback, on Apache Kafka: what a request is, in which
  * order they come, and what follows from each answer. */
-#include "support/component.h"
 #include "support/http.h"
-#include "support/serve.h"
-#include "support/stub.h"
+#include "support/push.h"
 #include "support/tally.h"
 
 #include <pthread.h>
@@ -24,8 +22,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#define SUBSCRIPTIONS "/v1/triggers/consume/subscriptions"
-#define SECRET        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 static struct serve *server;
 
@@ -44,67 +41,20 @@ static int teardown(void **state)
     return live_teardown(state);
 }
 
-static int tidy(void **state)
-{
-    http_free_all(state);
-    stub_stop_all(state);
-    return live_tidy(state);
-}
-
 /* --- Subscribing --- */
 
-struct push {
-    struct stub *stub;
-    const char *topic, *group;
-    char id[64];
-    char path[160]; /* of the subscription */
-};
-
-static void subscribe_at(struct serve *s, struct push *p, const char *config, const char *more)
-{
-    char body[2048];
-    snprintf(body, sizeof(body),
-             "{\"id\":\"%s\",\"config\":{\"topic\":\"%s\",\"groupId\":\"%s\","
-             "\"startFrom\":\"earliest\"%s},\"callbackUrl\":\"%s\"%s}",
-             p->id, p->topic, p->group, config, stub_url(p->stub, "/hook"), more);
-    struct http_answer *a = http_post(s->base, SUBSCRIPTIONS, NULL, json(body));
-    assert_http(a, 201);
-    snprintf(p->path, sizeof(p->path), SUBSCRIPTIONS "/%s", p->id);
-    assert_header(a, "Location", p->path);
-    http_answer_free(a);
-}
-
-static struct push prepare(int partitions)
-{
-    struct push p = { .stub = stub_start(NULL) };
-    p.topic = witness_new_topic(witness, partitions, NULL);
-    p.group = witness_fresh_name(witness, "pushing");
-    snprintf(p.id, sizeof(p.id), "%.60s", p.topic);
-    return p;
-}
-
-/* config and more: further members, JSON with ', each after a comma. */
 static struct push subscribe(int partitions, const char *config, const char *more)
 {
-    struct push p = prepare(partitions);
-    subscribe_at(server, &p, config, more);
+    struct push p = push_prepare(partitions);
+    push_subscribe(&p, server, config, more);
     return p;
-}
-
-static json_t *show(const struct push *p)
-{
-    struct http_answer *a = http_get(server->base, p->path, NULL);
-    assert_http(a, 200);
-    json_t *shown = json_incref(a->json);
-    http_answer_free(a);
-    return shown;
 }
 
 static void wait_for_state_in(const struct push *p, const char *state, int wait_ms)
 {
     int64_t deadline = now_ms() + wait_ms;
     for (;;) {
-        json_t *shown = show(p);
+        json_t *shown = push_show(p);
         bool is_it = strcmp(event_str(shown, "state"), state) == 0;
         if (!is_it && now_ms() > deadline)
             fail_msg("not %s: %s", state, json_dumps(shown, 0));
@@ -126,13 +76,6 @@ static void order(const struct push *p, const char *what)
     snprintf(path, sizeof(path), "%s/%s", p->path, what);
     struct http_answer *a = http_post(server->base, path, NULL, "");
     assert_http(a, 200);
-    http_answer_free(a);
-}
-
-static void unsubscribe(const struct push *p)
-{
-    struct http_answer *a = http_delete(server->base, p->path, NULL);
-    assert_http(a, 204);
     http_answer_free(a);
 }
 
@@ -213,7 +156,7 @@ static void a_request_has_records_a_key_and_a_signature(void **state)
     char path[300];
     snprintf(path, sizeof(path), "/v1/actions/produce?topic=%s", p.topic);
     assert_http(http_post(server->base, path, NULL, r->body), 200);
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 static void without_a_secret_nothing_is_signed(void **state)
@@ -222,13 +165,13 @@ static void without_a_secret_nothing_is_signed(void **state)
     struct push p = subscribe(1, "", "");
     write_one(&p, "one");
     assert_null(stub_header(stub_wait(p.stub, 0, WAIT_MS), "webhook-signature"));
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 static void cloudevents_come_in_a_batch(void **state)
 {
     (void)state;
-    struct push p = prepare(2);
+    struct push p = push_prepare(2);
     struct witness_record text = witness_text("k1", "{\"a\":1}", 1),
                           bytes = witness_text("\xff", "\x80\x81", 1),
                           nothing = witness_text(NULL, NULL, 1);
@@ -240,7 +183,7 @@ static void cloudevents_come_in_a_batch(void **state)
     witness_write(witness, p.topic, &text);
     witness_write(witness, p.topic, &bytes);
     witness_write(witness, p.topic, &nothing);
-    subscribe_at(server, &p, ",'valueEncoding':'json'", ",'format':'cloudevents'");
+    push_subscribe(&p, server, ",'valueEncoding':'json'", ",'format':'cloudevents'");
     const struct stub_request *r = stub_wait(p.stub, 0, WAIT_MS);
     assert_string_equal(stub_header(r, "Content-Type"), "application/cloudevents-batch+json");
     json_t *events = json_loads(r->body, 0, NULL);
@@ -268,7 +211,7 @@ static void cloudevents_come_in_a_batch(void **state)
     assert_null(event_at(events, "2.data_base64"));
     assert_null(event_at(events, "2.partitionkey"));
     json_decref(events);
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 /* --- Order --- */
@@ -331,10 +274,10 @@ static void order_stays_with_one_request_a_partition(void **state)
     (void)state;
     const int64_t records = 8000;
     struct watch watch = { .lock = PTHREAD_MUTEX_INITIALIZER };
-    struct push p = prepare(PARTITIONS);
+    struct push p = push_prepare(PARTITIONS);
     stub_decide(p.stub, watch_overlap, &watch);
     witness_write_numbers(witness, p.topic, PARTITIONS, 0, records);
-    subscribe_at(server, &p, "", "");
+    push_subscribe(&p, server, "", "");
 
     struct tally tally;
     int64_t next[PARTITIONS] = { 0 };
@@ -346,7 +289,7 @@ static void order_stays_with_one_request_a_partition(void **state)
         assert_int_equal(watch.most[i], 1);
     assert_true(watch.most_in_all > 1);
 
-    unsubscribe(&p);
+    push_unsubscribe(&p);
     for (int i = 0; i < PARTITIONS; i++)
         assert_int_equal(witness_committed(witness, p.group, p.topic, i), records / PARTITIONS);
     stub_decide(p.stub, NULL, NULL);
@@ -358,16 +301,16 @@ static void order_stays_with_one_request_a_partition(void **state)
 static void retry_after_in_seconds_is_kept(void **state)
 {
     (void)state;
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     stub_next(p.stub,
               &(struct stub_answer){ .status = 429, .headers = ARGS("Retry-After: 2") });
-    subscribe_at(server, &p, "", "");
+    push_subscribe(&p, server, "", "");
     write_one(&p, "one");
     const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS),
                               *second = stub_wait(p.stub, 1, WAIT_MS);
     assert_in_range(second->at_ms - first->at_ms, 1990, 9000);
     assert_same_request(first, second);
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 /* The first request is to come again four seconds after it came; the date is made then. */
@@ -392,16 +335,16 @@ static void retry_after_as_a_date_is_kept(void **state)
 {
     (void)state;
     static atomic_bool was_asked;
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     stub_decide(p.stub, decide_by_date, &was_asked);
-    subscribe_at(server, &p, "", "");
+    push_subscribe(&p, server, "", "");
     write_one(&p, "one");
     const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS),
                               *second = stub_wait(p.stub, 1, WAIT_MS);
     assert_same_request(first, second);
     /* a date has no fractions; later than any first back-off it is in any case */
     assert_in_range(second->at_ms - first->at_ms, 1990, 12000);
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 static void failures_back_off_with_jitter_and_the_same_bytes(void **state)
@@ -411,9 +354,9 @@ static void failures_back_off_with_jitter_and_the_same_bytes(void **state)
         ATTEMPTS = 6,
         LATE_MS = 1500 /* what a busy machine adds to a wait */
     };
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     stub_always(p.stub, &(struct stub_answer){ .status = 500, .body = "out of order" });
-    subscribe_at(server, &p, "", ",'secret':'" SECRET "'");
+    push_subscribe(&p, server, "", ",'secret':'" SECRET "'");
     write_one(&p, "one");
     int64_t longest = 0, bound = 500;
     const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS), *before = first;
@@ -427,7 +370,7 @@ static void failures_back_off_with_jitter_and_the_same_bytes(void **state)
         before = r;
     }
     assert_true(longest > 500); /* by chance once in 500,000 runs it is not */
-    json_t *shown = show(&p);
+    json_t *shown = push_show(&p);
     assert_event_str(shown, "state", "retrying");
     assert_int_equal(event_int(shown, "lastError.status"), 500);
     assert_event_str(shown, "lastError.message", "the receiver answered 500: out of order");
@@ -436,21 +379,21 @@ static void failures_back_off_with_jitter_and_the_same_bytes(void **state)
 
     stub_always(p.stub, &(struct stub_answer){ .status = 200 });
     wait_for_state_in(&p, "running", (int)bound + WAIT_MS); /* with the next attempt */
-    unsubscribe(&p);
+    push_unsubscribe(&p);
     assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 1);
 }
 
 static void a_4xx_pauses_and_a_resume_goes_on_with_the_same_bytes(void **state)
 {
     (void)state;
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     stub_always(p.stub, &(struct stub_answer){ .status = 400, .body = "no\nsuch field" });
     write_one(&p, "one");
     write_one(&p, "two");
-    subscribe_at(server, &p, "", "");
+    push_subscribe(&p, server, "", "");
     const struct stub_request *first = stub_wait(p.stub, 0, WAIT_MS);
     wait_for_state(&p, "paused");
-    json_t *shown = show(&p);
+    json_t *shown = push_show(&p);
     assert_event_str(shown, "reason", "the receiver answered 400: no such field");
     assert_int_equal(event_int(shown, "lastError.status"), 400);
     json_decref(shown);
@@ -466,34 +409,34 @@ static void a_4xx_pauses_and_a_resume_goes_on_with_the_same_bytes(void **state)
     assert_event_str(body, "messages.0.value", "three");
     json_decref(body);
     wait_for_state(&p, "running");
-    unsubscribe(&p);
+    push_unsubscribe(&p);
     assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 3);
 }
 
 static void a_redirect_pauses_and_is_not_followed(void **state)
 {
     (void)state;
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     char location[200];
     snprintf(location, sizeof(location), "Location: %s", stub_url(p.stub, "/elsewhere"));
     stub_always(p.stub, &(struct stub_answer){ .status = 307, .headers = ARGS(location) });
-    subscribe_at(server, &p, "", "");
+    push_subscribe(&p, server, "", "");
     write_one(&p, "one");
     wait_for_state(&p, "paused");
     assert_int_equal(stub_count(p.stub), 1);
-    json_t *shown = show(&p);
+    json_t *shown = push_show(&p);
     assert_event_str(shown, "reason", "the receiver answered 307");
     json_decref(shown);
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 static void a_receiver_that_is_too_slow_gets_it_again(void **state)
 {
     (void)state;
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     stub_next(p.stub, &(struct stub_answer){ .status = 204 });
     stub_next(p.stub, &(struct stub_answer){ .never_answers = true });
-    subscribe_at(server, &p, "", ",'timeoutMs':1000");
+    push_subscribe(&p, server, "", ",'timeoutMs':1000");
     write_one(&p, "zero");
     stub_wait(p.stub, 0, WAIT_MS); /* from now on a record is on the wire at once */
     int64_t began = now_ms();
@@ -502,23 +445,23 @@ static void a_receiver_that_is_too_slow_gets_it_again(void **state)
                               *second = stub_wait(p.stub, 2, WAIT_MS);
     assert_same_request(first, second);
     assert_in_range(second->at_ms - began, 1000 + 50, 9000); /* the usual time-out is 30 s */
-    json_t *shown = show(&p);
+    json_t *shown = push_show(&p);
     assert_event_str(shown, "lastError.code", "timeout");
     json_decref(shown);
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 static void a_receiver_that_is_away_gets_all_when_it_is_back(void **state)
 {
     (void)state;
     const int64_t records = 3000;
-    struct push p = prepare(PARTITIONS);
+    struct push p = push_prepare(PARTITIONS);
     int port = stub_port(p.stub);
-    subscribe_at(server, &p, "", "");
+    push_subscribe(&p, server, "", "");
     stub_stop(p.stub);
     witness_write_numbers(witness, p.topic, PARTITIONS, 0, records);
     wait_for_state(&p, "retrying");
-    json_t *shown = show(&p);
+    json_t *shown = push_show(&p);
     assert_event_str(shown, "lastError.code", "unreachable");
     /* looked at now and then: what nobody has accepted is behind */
     for (int64_t by_ms = now_ms() + WAIT_MS;
@@ -526,7 +469,7 @@ static void a_receiver_that_is_away_gets_all_when_it_is_back(void **state)
         assert_true(now_ms() < by_ms);
         json_decref(shown);
         usleep(50000);
-        shown = show(&p);
+        shown = push_show(&p);
     }
     json_decref(shown);
 
@@ -538,32 +481,32 @@ static void a_receiver_that_is_away_gets_all_when_it_is_back(void **state)
         take_in_order(&tally, stub_wait(p.stub, i, 4 * WAIT_MS), next);
     assert_int_equal(tally.again, 0);
     tally_deinit(&tally);
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 static void what_one_receiver_refuses_does_not_hold_up_another(void **state)
 {
     (void)state;
-    struct push dead = prepare(1), alive = prepare(1);
+    struct push dead = push_prepare(1), alive = push_prepare(1);
     stub_always(dead.stub, &(struct stub_answer){ .never_answers = true });
-    subscribe_at(server, &dead, "", "");
-    subscribe_at(server, &alive, "", "");
+    push_subscribe(&dead, server, "", "");
+    push_subscribe(&alive, server, "", "");
     write_one(&dead, "one");
     stub_wait(dead.stub, 0, WAIT_MS);
     write_one(&alive, "one");
     stub_wait(alive.stub, 0, WAIT_MS); /* long before the other one's time-out, 30 s */
-    unsubscribe(&dead); /* nor does its end wait for an answer longer than it may */
-    unsubscribe(&alive);
+    push_unsubscribe(&dead); /* nor does its end wait for an answer longer than it may */
+    push_unsubscribe(&alive);
 }
 
 static void while_it_waits_the_group_is_kept(void **state)
 {
     (void)state;
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     /* Each try a second later: the back-off's own waits would outlast the test's. */
     stub_always(p.stub,
                 &(struct stub_answer){ .status = 503, .headers = ARGS("Retry-After: 1") });
-    subscribe_at(server, &p, ",'sessionTimeoutMs':6000", "");
+    push_subscribe(&p, server, ",'sessionTimeoutMs':6000", "");
     size_t before = strlen(serve_log(server));
     write_one(&p, "one");
     stub_wait(p.stub, 0, WAIT_MS);
@@ -571,7 +514,7 @@ static void while_it_waits_the_group_is_kept(void **state)
     assert_null(strstr(serve_log(server) + before, "partitions_lost"));
     stub_always(p.stub, &(struct stub_answer){ .status = 204 });
     wait_for_state(&p, "running");
-    unsubscribe(&p);
+    push_unsubscribe(&p);
     assert_int_equal(witness_committed(witness, p.group, p.topic, 0), 1);
 }
 
@@ -587,10 +530,10 @@ static void last_of_each(struct stub *stub, int64_t at_ms[2])
 static void what_went_to_another_member_is_not_sent_again(void **state)
 {
     (void)state;
-    struct push p = prepare(2);
+    struct push p = push_prepare(2);
     stub_always(p.stub, &(struct stub_answer){ .status = 500 });
     witness_write_numbers(witness, p.topic, 2, 0, 20);
-    subscribe_at(server, &p, "", "");
+    push_subscribe(&p, server, "", "");
     int64_t last[2] = { 0 }, others[2] = { 0 };
     for (int64_t by = now_ms() + WAIT_MS; !last[0] || !last[1]; usleep(10000)) {
         assert_true(now_ms() < by);
@@ -600,7 +543,7 @@ static void what_went_to_another_member_is_not_sent_again(void **state)
     struct serve *second = serve_start(ARGS(no_sign_in()), NULL);
     struct push q = p;
     q.stub = stub_start(NULL);
-    subscribe_at(second, &q, "", "");
+    push_subscribe(&q, second, "", "");
     stub_wait(q.stub, 0, WAIT_MS * 2); /* what the first one could not deliver */
     int64_t handed_over_ms = now_ms();
     last_of_each(q.stub, others);
@@ -615,7 +558,7 @@ static void what_went_to_another_member_is_not_sent_again(void **state)
     last_of_each(q.stub, others);
     assert_int_equal(others[!moved], 0);
     serve_stop(second, 0, WAIT_MS);
-    unsubscribe(&p);
+    push_unsubscribe(&p);
 }
 
 /* --- The end --- */
@@ -624,9 +567,9 @@ static void a_stop_waits_for_what_is_on_the_wire(void **state)
 {
     (void)state;
     struct serve *own = serve_start(ARGS(no_sign_in()), NULL);
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     stub_always(p.stub, &(struct stub_answer){ .status = 200, .delay_ms = 1500 });
-    subscribe_at(own, &p, "", "");
+    push_subscribe(&p, own, "", "");
     write_one(&p, "one");
     stub_wait(p.stub, 0, WAIT_MS);
     serve_stop(own, 0, WAIT_MS);
@@ -637,9 +580,9 @@ static void a_stop_does_not_wait_for_a_receiver_that_fails(void **state)
 {
     (void)state;
     struct serve *own = serve_start(ARGS(no_sign_in()), NULL);
-    struct push p = prepare(1);
+    struct push p = push_prepare(1);
     stub_always(p.stub, &(struct stub_answer){ .status = 500 });
-    subscribe_at(own, &p, "", "");
+    push_subscribe(&p, own, "", "");
     write_one(&p, "one");
     stub_wait(p.stub, 2, WAIT_MS);
     int64_t began = now_ms();
@@ -713,9 +656,9 @@ static void orderly_restarts_under_load_give_everything_once(void **state)
         EACH = 3000
     };
     struct serve *own = start_stored();
-    struct push p = prepare(PARTITIONS);
+    struct push p = push_prepare(PARTITIONS);
     stub_always(p.stub, &(struct stub_answer){ .status = 204, .delay_ms = 10 });
-    subscribe_at(own, &p, "", "");
+    push_subscribe(&p, own, "", "");
     struct tally tally;
     size_t taken = 0;
     int64_t next[PARTITIONS] = { 0 };
@@ -744,10 +687,10 @@ static void twenty_kills_lose_nothing(void **state)
     };
     const int64_t records = KILLS * EACH;
     struct serve *own = start_stored();
-    struct push p = prepare(PARTITIONS);
+    struct push p = push_prepare(PARTITIONS);
     int64_t next[PARTITIONS] = { 0 };
     stub_always(p.stub, &(struct stub_answer){ .status = 204, .delay_ms = 5 });
-    subscribe_at(own, &p, ",'groupInstanceId':'one'", "");
+    push_subscribe(&p, own, ",'groupInstanceId':'one'", "");
     struct tally tally;
     size_t taken = 0;
     unsigned int seed = (unsigned int)now_ms(), chance = seed;
@@ -770,7 +713,7 @@ static void twenty_kills_lose_nothing(void **state)
     tally_deinit(&tally);
 }
 
-#define push_test(test) cmocka_unit_test_teardown(test, tidy)
+#define push_test(test) cmocka_unit_test_teardown(test, push_tidy)
 
 int main(void)
 {

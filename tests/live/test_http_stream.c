@@ -637,7 +637,9 @@ static void a_stream_that_nobody_reads_takes_little_memory(void **state)
     }
     long before = resident_kbytes(s), now = 0, last = -1;
     serve_expect_metric(s, "kafka_component_streams 16\n", WAIT_MS);
+    int64_t deadline = now_ms() + 60000;
     for (int same = 0; same < 3; last = now) { /* until it does not grow any more */
+        assert_true(now_ms() < deadline);
         usleep(1000000);
         now = resident_kbytes(s);
         same = now - before > 500 * UNREAD && now - last < 256 ? same + 1 : 0;
