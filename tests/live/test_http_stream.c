@@ -111,6 +111,35 @@ static void who_prefers_event_streams_gets_server_sent_events(void **state)
     assert_true(witness_wait_committed(witness, "sse", topic, 0, 3, WAIT_MS));
 }
 
+static void the_form_is_what_the_client_likes_best(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept, *form;
+    } cases[] = {
+        { "Accept: */*", "application/x-ndjson" },
+        { "Accept: application/x-ndjson, text/event-stream", "application/x-ndjson" },
+        { "Accept: text/event-stream;q=0.9, application/x-ndjson;q=0.5", "text/event-stream" },
+        { "Accept: text/event-stream; Q=0, */*", "application/x-ndjson" },
+        { "Accept: text/event-stream;q=0.000", "application/x-ndjson" },
+        { "Accept: application/x-ndjson;q=0, text/event-stream;q=0.001", "text/event-stream" },
+    };
+    const char *topic = numbers(1, 1);
+    struct serve *s = serve_kafka(NULL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char path[300];
+        snprintf(path, sizeof(path),
+                 STREAM_PATH "?topic=%s&groupId=form-%zu&startFrom=earliest&until=end", topic,
+                 i);
+        struct http *h = http_start(&(struct http_request){
+            .base = s->base, .path = path, .headers = ARGS(cases[i].accept) });
+        assert_int_equal(http_status(h, WAIT_MS), 200);
+        if (!strstr(http_head_text(h), cases[i].form))
+            fail_msg("%s: %s", cases[i].accept, http_head_text(h));
+        http_free(h);
+    }
+}
+
 static void a_count_ends_it_with_exactly_so_many_committed(void **state)
 {
     (void)state;
@@ -695,6 +724,7 @@ int main(void)
         live_test(records_come_as_events_a_line_each),
         live_test(a_batch_comes_as_one_event),
         live_test(who_prefers_event_streams_gets_server_sent_events),
+        live_test(the_form_is_what_the_client_likes_best),
         live_test(a_count_ends_it_with_exactly_so_many_committed),
         live_test(heartbeats_come_while_there_is_nothing_to_say),
         live_test(wrong_settings_are_answered_with_pointers),

@@ -55,13 +55,23 @@ bool kc_exchange_query(const struct kc_exchange *x, size_t i, const char **name,
     return n.is_found;
 }
 
+/* ";q=0", also as ";q=0.000", says that a type is not wanted. */
+static bool is_unwanted(const char *parameters)
+{
+    for (const char *p = parameters; *p && *p != ','; p++) {
+        if (strncasecmp(p, "q=0", 3) == 0 && strchr("; \t", p[-1]))
+            return strspn(p + 2, "0.") == strcspn(p + 2, ",; \t");
+    }
+    return false;
+}
+
 /* Where a media type stands in an Accept header, NULL when it does not. */
 static const char *find_type(const char *accept, const char *type)
 {
     size_t len = strlen(type);
     for (const char *p = accept; *p; p++) {
         if (strncasecmp(p, type, len) == 0 && !isalnum((unsigned char)p[len]) &&
-            (p == accept || strchr(" ,", p[-1])))
+            (p == accept || strchr(" ,", p[-1])) && !is_unwanted(p + len))
             return p;
     }
     return NULL;
