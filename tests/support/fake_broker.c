@@ -35,7 +35,8 @@ struct fake_broker {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int open; /* needs lock */
+    int open;           /* needs lock */
+    int metadata_count; /* answers; needs lock */
 };
 
 struct connection {
@@ -117,6 +118,16 @@ static uint32_t number(const unsigned char *at, int bytes)
     return n;
 }
 
+static bool answers_metadata(struct fake_broker *b)
+{
+    pthread_mutex_lock(&b->lock);
+    bool does = !b->o.keeps_metadata && !b->o.drops_metadata &&
+                (b->o.metadata_max == 0 || b->metadata_count < b->o.metadata_max);
+    b->metadata_count += does;
+    pthread_mutex_unlock(&b->lock);
+    return does;
+}
+
 /* One request: api 2, version 2, number 4, client 2 + n, and the rest. False: it is over. */
 static bool talk(struct connection *c, unsigned char *asked)
 {
@@ -133,7 +144,7 @@ static bool talk(struct connection *c, unsigned char *asked)
         say_versions(&body, (int)number(asked + 2, 2));
     else if (api == API_SASL_HANDSHAKE)
         say_mechanisms(c->b, (const char *)asked + 10 + client_len + 2, &body);
-    else if (api == API_METADATA && !c->b->o.keeps_metadata && !c->b->o.drops_metadata)
+    else if (api == API_METADATA && answers_metadata(c->b))
         say_metadata(c->b, &body);
     put(&all, (uint32_t)body.len + 4, 4);
     put(&all, number(asked + 4, 4), 4);

@@ -12,6 +12,7 @@ struct fake_broker_options {
     const char *mechanisms; /* the one on offer; NULL: this listener knows no sign-in */
     bool keeps_metadata;    /* never answers when it is asked for the brokers */
     bool drops_metadata;    /* hangs up then */
+    int metadata_max;       /* answers it so many times; 0: always */
     const char *host;       /* where it says that it is; NULL: 127.0.0.1 */
     int port;               /* 0: its own */
     int brokers;            /* itself, and others at the ports after that, so many; 0: 1 */
