@@ -216,19 +216,21 @@ void kc_job_hold(struct kc_job *job)
     atomic_fetch_add(&job->open, 1);
 }
 
-static void answer(struct kc_job *job)
+/* False where no time was left for it. */
+static bool answer(struct kc_job *job)
 {
     struct kc_sailor *s = job->sailor;
     pthread_mutex_lock(&s->lock);
     bool is_abandoned = s->is_abandoned;
     pthread_mutex_unlock(&s->lock);
     if (!job->delivery)
-        return;
+        return true;
     if (is_abandoned || atomic_load(&job->is_lost))
         kc_inbox_drop(s->inbox, job->delivery);
     else
         kc_inbox_answer(s->inbox, job->delivery, atomic_load(&job->errors) == 0);
     job->delivery = NULL;
+    return !is_abandoned;
 }
 
 void kc_job_release(struct kc_job *job)
@@ -242,7 +244,7 @@ void kc_job_release(struct kc_job *job)
     }
     if (before > 1)
         return;
-    answer(job);
+    bool is_answered = answer(job);
     free(job->wire);
     kc_table_free(job->headers);
     kc_properties_free(job->properties);
@@ -252,6 +254,7 @@ void kc_job_release(struct kc_job *job)
     free(job);
     pthread_mutex_lock(&s->lock);
     s->jobs--;
+    s->dropped += !is_answered;
     kc_sailor_changed(s);
     pthread_mutex_unlock(&s->lock);
 }

@@ -385,7 +385,7 @@ static int serve(void *self)
         if (s->self)
             s->entry->stop(s->self, 0);
     }
-    size_t left = s->jobs;
+    size_t left = s->jobs + s->dropped;
     if (left > 0) {
         kc_log(KC_ERROR, "ended_unfinished", KC_I("messages", left));
         s->exit_code = EXIT_FAILURE;

@@ -56,6 +56,7 @@ struct kc_sailor {
     struct kc_work *work, **last_work;
     size_t jobs;     /* open */
     size_t speaking; /* jobs whose end is unsaid */
+    size_t dropped;  /* jobs that ended unanswered, since no time was left */
     bool is_working; /* the worker is busy */
     bool is_stopping;
     bool is_abandoned; /* no time is left: nothing is answered any more */
