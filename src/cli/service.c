@@ -4,6 +4,7 @@
  * platform reads it. */
 #include "cli/commands.h"
 
+#include "platform/log_fields.h"
 #include "platform/service.h"
 
 #include <signal.h>
@@ -18,6 +19,7 @@ static void log_to_stdout(const struct kc_options *o)
     if (!o->has_log_level && from_env && *from_env)
         (void)kc_log_level_parse(kc_text(from_env), &level); /* main() has checked it */
     kc_log_init(level, STDOUT_FILENO);
+    kc_log_fields_set();
     signal(SIGPIPE, SIG_IGN); /* a broken connection is an error of write() */
 }
 

@@ -53,6 +53,7 @@ struct consume {
     struct batch *batches; /* by slot */
     size_t batch_count;
     size_t filling; /* batches that are not empty */
+    size_t batch_max_bytes, take_max;
     int64_t lag_due_ms;
     uint64_t count_max;
     bool until_end;
@@ -113,13 +114,20 @@ static void collect(struct consume *self, const struct kc_fetched *r)
         b->due_ms = kc_now_ms() + self->conf.batch_timeout_ms;
         self->filling++;
     }
+    size_t before = b->body.len;
     kc_buf_puts(&b->body, kc_body_before(self->style, b->records == 0));
     kc_body_write_as(self->writer, self->style, r, &b->body);
+    if (b->records > 0 && !r->again_tag && b->body.len > self->batch_max_bytes) {
+        b->body.len = before; /* it begins the next one */
+        flush(self, b);
+        collect(self, r);
+        return;
+    }
     b->last = r->offset;
     b->records++;
     bool is_complete = r->again_tag ? r->offset >= r->again_last
                                     : b->records >= (uint32_t)self->conf.batch_size ||
-                                          b->body.len >= KC_BODY_BATCH_MAX_BYTES;
+                                          b->body.len >= self->batch_max_bytes;
     if (is_complete)
         flush(self, b);
 }
@@ -269,7 +277,7 @@ static size_t room(struct consume *self)
     n = wanted < n ? (size_t)wanted : n;
     if (n == 0) /* where all waits for the rest of a refused message, it comes one by one */
         return counts.unanswered == 0 && collected(self, true) > 0;
-    return n < TAKE_MAX ? n : TAKE_MAX;
+    return n < self->take_max ? n : self->take_max;
 }
 
 static bool is_finished(struct consume *self)
@@ -315,7 +323,7 @@ static void turn(struct consume *self)
 {
     size_t max = kc_outlet_has_room(self->outlet, 0) ? room(self) : 0;
     size_t n = kc_consumer_take(self->consumer, WAIT_MS, self->fetched, max);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !atomic_load(&self->is_stopping); i++)
         take_in(self, &self->fetched[i]);
     count(self, n);
     atomic_store(&self->tally->reach, kc_consumer_reach(self->consumer));
@@ -444,6 +452,10 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
     self->count_max = (uint64_t)step->count_max;
     self->until_end = step->until_end;
     self->style = step->body_style;
+    self->take_max = step->take_max ? step->take_max : TAKE_MAX;
+    self->batch_max_bytes = KC_BODY_BATCH_MAX_BYTES;
+    if (step->batch_max_bytes && step->batch_max_bytes < self->batch_max_bytes)
+        self->batch_max_bytes = step->batch_max_bytes;
     self->ack = (struct kc_ack){ on_settled, self, is_awaited, on_commit, on_take_back };
     self->listener = (struct kc_consumer_listener){ on_trouble,  on_forget,   on_drain,
                                                     on_position, on_position, self };

@@ -38,8 +38,10 @@ struct kc_step {
     bool from_start;   /* a trigger begins at the first record where its group has no offset,
                           whatever its settings say */
     int commit_ms;     /* a trigger's group commits so often what is settled; 0: as is usual */
-    bool is_sample;    /* a trigger shows count_max records as examples, within sample_ms, and
-                          leaves no trace: no group is joined, nothing is committed */
+    size_t take_max;   /* a trigger takes so many records at once; 0: as is usual */
+    size_t batch_max_bytes; /* a trigger's messages of many records are no larger; 0: 1 MiB */
+    bool is_sample; /* a trigger shows count_max records as examples, within sample_ms, and
+                       leaves no trace: no group is joined, nothing is committed */
     int sample_ms;
     bool is_one_of_many; /* a trigger like which many may run here: it reads ahead little */
     bool tells_outage;   /* a trigger says so (UNAVAILABLE) when no broker has answered for a

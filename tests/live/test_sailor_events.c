@@ -983,6 +983,17 @@ static void a_snapshot_and_what_changed_in_it_go_out_in_the_clear(void **state)
     assert_done(0);
 }
 
+static void a_snapshot_that_nobody_takes_is_logged_and_not_sent_again(void **state)
+{
+    (void)state;
+    start(NULL);
+    mq_unbind(mq, step.snapshot, step.exchange, step.snapshot_key);
+    order("{'snapshot':{'last':5}},{'data':1,'id':'out'}");
+    assert_plain(take(step.data), json("{'id':'out','body':1,'headers':{}}"));
+    step_expect_log(echo, "snapshot_returned", WAIT_MS);
+    assert_done(0);
+}
+
 static void a_change_of_a_snapshot_must_be_an_object_without_orders(void **state)
 {
     (void)state;
@@ -1089,6 +1100,7 @@ int main(void)
         flow_test(a_body_that_cannot_be_fetched_is_an_error_and_nobody_is_called),
         flow_test(a_reply_is_of_version_1_always),
         flow_test(a_snapshot_and_what_changed_in_it_go_out_in_the_clear),
+        flow_test(a_snapshot_that_nobody_takes_is_logged_and_not_sent_again),
         flow_test(a_change_of_a_snapshot_must_be_an_object_without_orders),
         flow_test(a_message_may_be_as_large_as_the_limit_and_no_larger),
         flow_test(messages_are_persistent_where_that_is_wanted),

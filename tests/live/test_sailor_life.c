@@ -680,10 +680,23 @@ static void a_broker_that_stays_away_ends_the_step_where_that_is_wanted(void **s
     assert_null(strstr(step_log(s), "ended_unfinished"));
 }
 
+/* The two limits are told apart: this broker is there. */
+static void a_queue_that_stays_away_is_no_broker_that_does(void **state)
+{
+    (void)state;
+    struct step *s =
+        start("KAFKA_COMPONENT_BROKER_LOST_MS=1000", "KAFKA_COMPONENT_QUEUE_LOST_MS=4000");
+    mq_delete_queue(mq, step.input);
+    assert_ended(s, EXIT_FAILURE);
+    assert_non_null(strstr(step_log(s), "queue_lost"));
+    assert_null(strstr(step_log(s), "broker_lost"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         flow_test(the_first_variable_that_is_missing_is_named),
+        flow_test(a_queue_that_stays_away_is_no_broker_that_does),
         flow_test(an_iv_of_another_length_is_refused_at_the_start),
         flow_test(a_broker_that_is_down_is_tried_four_times),
         flow_test(a_broker_that_does_not_let_us_in_is_the_end),

@@ -120,6 +120,7 @@ static void call(const char *method, const char *const env[], int exit_code)
         assert_non_null(entry);
         assert_int_equal(event_int(entry, "v"), 0);
         assert_true(event_int(entry, "level") >= 10);
+        assert_string_not_equal(event_str(entry, "name"), "kafka-component"); /* as in a step */
         json_decref(entry);
     }
     free(lines);

@@ -272,6 +272,19 @@ static void tell_origin(const struct kc_data *data, struct kc_error *err)
                       (int)data->origin->partition, (long long)data->origin->first);
 }
 
+/* What could go as it is later, the object storage being away or refusing us, is not read yet:
+ * its record comes again. In place of one that never can the error counts as read. */
+static void fail_data(struct kc_job *job, const struct kc_data *data, struct kc_error *err)
+{
+    tell_origin(data, err);
+    if (!data->ack || kc_code_class(err->code) == KC_CLASS_INPUT) {
+        send_error(job, err, KC_NO_TEXT, data->ack, data->tag);
+        return;
+    }
+    log_of(job, KC_ERROR, "record_not_sent", KC_S("code", kc_code_name(err->code)), KC_E(err));
+    settle(data->ack, data->tag, false);
+}
+
 void kc_emit_data(struct kc_job *job, const struct kc_data *data)
 {
     struct kc_error err = { 0 };
@@ -282,12 +295,10 @@ void kc_emit_data(struct kc_job *job, const struct kc_data *data)
     if (!given)
         kc_message_id(fresh);
     const char *id = given ? given : fresh;
-    if (print_data(job, data, kc_text(id), &body, &routing_key, &err)) {
+    if (print_data(job, data, kc_text(id), &body, &routing_key, &err))
         send_data(job, data, id, &body, &routing_key);
-    } else {
-        tell_origin(data, &err);
-        send_error(job, &err, KC_NO_TEXT, data->ack, data->tag);
-    }
+    else
+        fail_data(job, data, &err);
     kc_buf_deinit(&body);
     kc_buf_deinit(&routing_key);
     free(given);
@@ -391,6 +402,7 @@ void kc_emit_snapshot(struct kc_job *job, struct kc_text json, bool is_update)
     kc_buf_text(&body, json);
     struct kc_publishing *p = publishing(job, s->env->snapshot_routing_key, &body, headers);
     p->rate = is_update ? KC_RATE_NONE : KC_RATE_SNAPSHOT;
+    p->is_snapshot = true;
     kc_sailor_send(s, p);
     kc_buf_deinit(&body);
 }

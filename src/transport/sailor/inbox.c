@@ -140,7 +140,7 @@ void kc_inbox_cancel(struct kc_inbox *in)
 int64_t kc_inbox_down_ms(struct kc_inbox *in)
 {
     pthread_mutex_lock(&in->lock);
-    int64_t down_ms = in->lost_at_ms ? kc_now_ms() - in->lost_at_ms : 0;
+    int64_t down_ms = in->down_at_ms ? kc_now_ms() - in->down_at_ms : 0;
     pthread_mutex_unlock(&in->lock);
     return down_ms;
 }

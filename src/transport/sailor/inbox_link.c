@@ -70,10 +70,10 @@ static bool fail_start(struct kc_inbox *in, const struct kc_error *err)
     return is_waited_for;
 }
 
-static void set_lost_at(struct kc_inbox *in, int64_t at_ms)
+static void set_down_at(struct kc_inbox *in, int64_t at_ms)
 {
     pthread_mutex_lock(&in->lock);
-    in->lost_at_ms = at_ms;
+    in->down_at_ms = at_ms;
     pthread_mutex_unlock(&in->lock);
 }
 
@@ -93,11 +93,14 @@ void kc_inbox_lose(struct kc_inbox *in, const struct kc_error *err)
     in->retry_at_ms = now + pause;
     bool is_first = in->lost_at_ms == 0;
     if (is_first)
-        set_lost_at(in, now);
-    if (err->code != KC_NOT_FOUND) /* a broker that is away says nothing of its queues */
+        in->lost_at_ms = now;
+    if (err->code == KC_NOT_FOUND) {
+        set_down_at(in, 0);
+        in->gone_at_ms = in->gone_at_ms ? in->gone_at_ms : now;
+    } else { /* a broker that is away says nothing of its queues */
+        set_down_at(in, in->down_at_ms ? in->down_at_ms : now);
         in->gone_at_ms = 0;
-    else if (in->gone_at_ms == 0)
-        in->gone_at_ms = now;
+    }
     if (!fail_start(in, err))
         say_lost(in, is_first, pause);
 }
@@ -108,8 +111,8 @@ void kc_inbox_say_restored(struct kc_inbox *in)
         return;
     kc_log(KC_INFO, "amqp_restored", KC_S("connection", "read"), KC_S("queue", in->queue),
            KC_I("afterMs", kc_now_ms() - in->lost_at_ms));
-    in->gone_at_ms = 0;
-    set_lost_at(in, 0);
+    in->gone_at_ms = in->lost_at_ms = 0;
+    set_down_at(in, 0);
     in->lost_was_told = false;
 }
 

@@ -73,8 +73,15 @@ static void say_data(struct kc_outlet *o, const struct kc_data *data)
 static void say_error(struct kc_outlet *o, const struct kc_error *err, struct kc_text details)
 {
     struct kc_job *job = job_of(o);
-    kc_tally_error(job->sailor->step.tally);
+    struct kc_sailor *s = job->sailor;
+    kc_tally_error(s->step.tally);
     kc_emit_error(job, err, details);
+    if (err->code != KC_AUTH || s->entry->kind != KC_ACTION)
+        return;
+    /* No sign-in was accepted yet, and librdkafka gives up: all that comes would fail like this
+     * one. They wait for whoever starts with a sign-in that works. */
+    atomic_store(&job->is_lost, true);
+    kc_sailor_fail(s);
 }
 
 static void say_rebound(struct kc_outlet *o, const struct kc_error *err)

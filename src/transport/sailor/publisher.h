@@ -55,6 +55,7 @@ struct kc_publishing {
     enum kc_rate rate;
     bool is_mandatory; /* one that no queue takes has failed */
     bool is_reply;     /* one that stays unroutable for long is given up: nobody waits */
+    bool is_snapshot;  /* one that is unroutable is not published again, and as good as done */
     const char *content_type, *content_encoding; /* static, or owned by props */
     amqp_basic_properties_t *props; /* owned; a deep copy of received ones (rebound), in place
                                        of content_type and content_encoding; or NULL */

@@ -84,10 +84,13 @@ static void refuse(struct kc_publisher *p, struct kc_publishing *publishing, con
 
 static void confirm(struct kc_publisher *p, struct kc_publishing *publishing)
 {
-    if (publishing->is_returned) {
+    if (publishing->is_returned && !publishing->is_snapshot) {
         refuse(p, publishing, p->return_reason);
         return;
     }
+    if (publishing->is_returned)
+        kc_log(KC_WARN, "snapshot_returned", KC_S("routingKey", publishing->routing_key),
+               KC_S("reason", p->return_reason));
     if (p->window < KC_FLIGHT_MAX)
         p->window++;
     p->backoff_ms = 0;

@@ -30,11 +30,13 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define REPORT_MS 5000 /* for the confirm of a start that failed */
-#define FAIL_MS   5000 /* to end in order after a failure */
-#define ANSWER_MS 2000 /* to write the last answers */
-#define WAIT_MS   1000
-#define COMMIT_MS 1000 /* what a kill brings again: at the default limit 100 messages */
+#define REPORT_MS    5000 /* for the confirm of a start that failed */
+#define FAIL_MS      5000 /* to end in order after a failure */
+#define ANSWER_MS    2000 /* to write the last answers */
+#define WAIT_MS      1000
+#define TAKE_MAX     8 /* records at once where each may wait half a minute for the storage */
+#define AROUND_BYTES 1024 /* of a message: its id, the step's, the cipher's padding */
+#define COMMIT_MS    1000 /* what a kill brings again: at the default limit 100 messages */
 
 void kc_sailor_changed(struct kc_sailor *s)
 {
@@ -56,6 +58,8 @@ static void stop(void *self, int drain_ms)
         s->entry->stop(s->self, drain_ms);
     pthread_cond_broadcast(&s->quiet);
     pthread_mutex_unlock(&s->lock);
+    if (drain_ms == 0)
+        kc_http_stop(s->http); /* who waits for the object storage waits no longer */
     kc_inbox_cancel(s->inbox);
 }
 
@@ -155,6 +159,20 @@ static bool split_settings(struct kc_sailor *s, struct kc_error *err)
     return ok;
 }
 
+/* How large the body of a message may be so that the message is within the platform's limit:
+ * the version's encoding, the id and headers around it, and the body once more where it is
+ * passed through. */
+static size_t batch_max_bytes(const struct kc_sailor *s)
+{
+    int64_t max = s->env->outgoing_size_limit;
+    if (s->env->protocol_version < 2)
+        max = max / 4 * 3;
+    max -= AROUND_BYTES;
+    if (s->data.is_passthrough && !s->env->no_self_passthrough)
+        max /= 2;
+    return max > 1 ? (size_t)max : 1;
+}
+
 static void describe_step(struct kc_sailor *s)
 {
     enum kc_flow_type type = s->env->flow_type;
@@ -167,6 +185,8 @@ static void describe_step(struct kc_sailor *s)
         .from_start = type == KC_FLOW_ORDINARY,
         .is_sample = type == KC_FLOW_SAMPLE,
         .commit_ms = COMMIT_MS,
+        .take_max = s->env->emit_lightweight ? TAKE_MAX : 0,
+        .batch_max_bytes = batch_max_bytes(s),
         .count_max = type == KC_FLOW_SAMPLE ? KC_SAMPLE_RECORDS : 0,
     };
     s->rules = (struct kc_envelope_rules){
@@ -270,11 +290,11 @@ static void close_(void *self)
     kc_shutdown_ignore();
     if (s->http)
         stop_start(s, 0); /* what reads the step again need not wait for the platform either */
-    kc_rotation_stop();
-    end_threads(s); /* they ask the publisher for room */
+    end_threads(s);       /* they ask the publisher for room */
     close_publisher(s);
     if (s->self)
         s->entry->close(s->self);
+    kc_rotation_stop();
     if (!kc_inbox_close(s->inbox, ANSWER_MS))
         kc_log(KC_WARN, "answers_unwritten");
     kc_storage_free(s->storage);
