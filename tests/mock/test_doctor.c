@@ -27,7 +27,7 @@
 
 #define NOBODY   "127.0.0.1:1"
 #define HANG_MS  20000
-#define SLACK_MS 1700 /* of a busy machine */
+#define SLACK_MS 8000 /* of a busy machine */
 
 static char folder[64];
 static struct certs certs;
@@ -116,9 +116,9 @@ static struct kc_doc *read_doc(const char *text)
     return doc;
 }
 
-/* The verdict as JSON; it took no longer than it was given. All of it is the caller's, the
- * credentials (with ' for ") are not any more. */
-static char *verdict_of(char *credentials, int wait_ms)
+/* The verdict as JSON; it took no longer than it was given and so much more. All of it is the
+ * caller's, the credentials (with ' for ") are not any more. */
+static char *verdict_within(char *credentials, int wait_ms, int slack_ms)
 {
     static const struct kc_verify_ask nothing = { NULL, NULL };
     struct kc_doc *doc = read_doc(credentials);
@@ -132,9 +132,14 @@ static char *verdict_of(char *credentials, int wait_ms)
     kc_doc_free(doc);
     free(credentials);
     char *text = kc_buf_take(&out);
-    if (took_ms > wait_ms + SLACK_MS)
+    if (took_ms > wait_ms + slack_ms)
         fail_msg("it took %lld ms of %d: %s", (long long)took_ms, wait_ms, text);
     return text;
+}
+
+static char *verdict_of(char *credentials, int wait_ms)
+{
+    return verdict_within(credentials, wait_ms, SLACK_MS);
 }
 
 /* Its code and a word of it. */
@@ -169,7 +174,7 @@ static void a_resolver_that_hangs_holds_nobody_up(void **state)
     is_told(in_clear("hang.test", ""), 1000, "name_timeout", "what hang.test is");
     struct fake_broker *b =
         fake_broker_start(&(struct fake_broker_options){ .host = "hang.test", .port = 9092 });
-    is_told(in_clear(fake_broker_at(b), ""), 2000, "listeners_unreachable", "hang.test:9092");
+    is_told(in_clear(fake_broker_at(b), ""), 6000, "listeners_unreachable", "hang.test:9092");
     fake_broker_stop(b);
 }
 
@@ -198,7 +203,7 @@ static void who_hangs_up_late_leaves_no_time_for_the_other_protocol(void **state
     (void)state;
     struct fake_broker *b =
         fake_broker_start(&(struct fake_broker_options){ .hang_up_ms = 4950 });
-    free(verdict_of(in_clear(fake_broker_at(b), ""), 5000));
+    free(verdict_within(in_clear(fake_broker_at(b), ""), 5000, 1700));
     fake_broker_stop(b);
 }
 
@@ -309,7 +314,7 @@ static void a_broker_that_says_half_is_told(void **state)
     fake_broker_stop(b);
     b = fake_broker_start(
         &(struct fake_broker_options){ .keeps_metadata = true, .mechanisms = "PLAIN" });
-    is_told(in_clear(fake_broker_at(b), ""), 1500, "kafka_timeout", "ask for the brokers");
+    is_told(in_clear(fake_broker_at(b), ""), 4000, "kafka_timeout", "ask for the brokers");
     fake_broker_stop(b);
 }
 
@@ -352,13 +357,13 @@ static void checks_that_are_off_are_said(void **state)
     (void)state;
     struct stub *s = stub_start(&(struct stub_options){ .tls_pem = certs.wrong_name });
     char *text = verdict_of(
-        with_tls(s, ",'properties':'enable.ssl.certificate.verification=false'"), 1500);
+        with_tls(s, ",'properties':'enable.ssl.certificate.verification=false'"), 5000);
     assert_holds(text, "; it was not checked\"");
     assert_holds(text, "\"warnings\":[{\"code\":\"tls_not_checked\",\"reason\":\""
                        "enable.ssl.certificate.verification");
     free(text);
     text = verdict_of(with_tls(s, ",'properties':'ssl.endpoint.identification.algorithm=none'"),
-                      1500);
+                      5000);
     assert_holds(text, "; its name was not checked\"");
     assert_holds(text, "\"warnings\":[{\"code\":\"tls_not_checked\",\"reason\":\""
                        "ssl.endpoint.identification.algorithm");
@@ -510,8 +515,8 @@ static void a_token_server_that_swallows_is_a_slow_one(void **state)
     assert_int_equal(listen(fd, 16), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
     snprintf(url, sizeof(url), "https://127.0.0.1:%d/token", ntohs(at.sin_port));
-    is_told(with_token_from(b, url), 1500, "token_timeout", "127.0.0.1");
-    is_told(with_token_from(b, "http://hang.test/token"), 1500, "token_timeout", "hang.test");
+    is_told(with_token_from(b, url), 4000, "token_timeout", "127.0.0.1");
+    is_told(with_token_from(b, "http://hang.test/token"), 4000, "token_timeout", "hang.test");
     close(fd);
     fake_broker_stop(b);
 }

@@ -83,7 +83,7 @@ static void a_missing_topic_is_answered_long_before_the_delivery_timeout(void **
     (void)state;
     struct mock *m = mock_start(TOPIC, 1);
     rd_kafka_mock_topic_set_error(m->cluster, TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
-    struct mock_step *s = mock_produce(m, false, "{'topic': '" TOPIC "', 'timeoutMs': 60000}");
+    struct mock_step *s = mock_produce(m, false, "{'topic': '" TOPIC "', 'timeoutMs': 600000}");
     json_t *events = mock_answered(mock_send(s, "{'value': 'x'}"), MOCK_WAIT_MS);
     assert_event_str(events, "0.body.errorCode", "3");
     assert_event_str(events, "0.body.stored", "no");
@@ -228,7 +228,7 @@ static void a_full_queue_makes_the_next_message_wait_and_loses_none(void **state
 
     pthread_t thread;
     struct mock *m = mock_start(TOPIC, 1);
-    struct mock_step *s = mock_produce(m, true, "{'topic': '" TOPIC "', 'timeoutMs': 60000}");
+    struct mock_step *s = mock_produce(m, true, "{'topic': '" TOPIC "', 'timeoutMs': 600000}");
     struct flood f = { .step = s, .text = text };
     mock_answered(mock_send(s, "{'value': 'warm'}"), MOCK_WAIT_MS);
     mock_down(m);
@@ -357,7 +357,7 @@ static void a_refused_batch_comes_again_as_it_was(void **state)
     witness_write_numbers(m->witness, TOPIC, 1, 0, 5);
     struct mock_step *s = mock_consume(m, FOREVER,
                                        "{" SETTINGS ", 'startFrom': 'earliest',"
-                                       " 'batchSize': 3, 'batchTimeoutMs': 500}");
+                                       " 'batchSize': 3, 'batchTimeoutMs': 3000}");
     assert_true(mock_hands_out(s, 2, MOCK_WAIT_MS));
     mock_accept(s, 0);
     mock_refuse(s, 1); /* which was not full */

@@ -18,7 +18,7 @@
 #define BASICS     "'topic': '" TOPIC "', 'groupId': '" GROUP "'"
 #define LATEST     "{" BASICS "}"
 #define EARLIEST   "{" BASICS ", 'startFrom': 'earliest'}"
-#define SAMPLE     ((struct mock_ends){ .is_sample = true, .sample_ms = 30000 })
+#define SAMPLE     ((struct mock_ends){ .is_sample = true, .sample_ms = 120000 })
 #define SOON_MS    10000 /* well before the sample's wait is over */
 #define FIRST_TIME 1767225600000
 
@@ -181,7 +181,7 @@ static void an_empty_topic_is_watched_for_the_first_new_record(void **state)
     (void)state;
     struct mock *m = mock_start(TOPIC, 2);
     struct mock_step *s =
-        mock_consume(m, (struct mock_ends){ .is_sample = true, .sample_ms = 60000 }, LATEST);
+        mock_consume(m, (struct mock_ends){ .is_sample = true, .sample_ms = 120000 }, LATEST);
     assert_false(mock_hands_out(s, 1, 1000));
     write_numbers(m, 2, 1);
     assert_shows(s, 1, "0 ");
@@ -193,9 +193,9 @@ static void it_ends_without_an_example_when_the_wait_is_over(void **state)
     struct mock *m = mock_start(TOPIC, 2);
     int64_t began = now_ms();
     struct mock_step *s =
-        mock_consume(m, (struct mock_ends){ .is_sample = true, .sample_ms = 1500 }, LATEST);
+        mock_consume(m, (struct mock_ends){ .is_sample = true, .sample_ms = 4000 }, LATEST);
     mock_wait_end(s, MOCK_WAIT_MS);
-    assert_in_range(now_ms() - began, 1400, 4000 * SLOW);
+    assert_in_range(now_ms() - began, 3900, MOCK_WAIT_MS);
     assert_int_equal(mock_handed_count(s), 0);
     assert_int_equal(mock_error_count(s), 0);
 }
@@ -205,10 +205,10 @@ static void a_stop_ends_the_wait_at_once(void **state)
     (void)state;
     struct mock *m = mock_start(TOPIC, 1);
     struct mock_step *s =
-        mock_consume(m, (struct mock_ends){ .is_sample = true, .sample_ms = 60000 }, LATEST);
+        mock_consume(m, (struct mock_ends){ .is_sample = true, .sample_ms = 120000 }, LATEST);
     assert_false(mock_hands_out(s, 1, 500));
     mock_stop(s, 20000);
-    mock_wait_end(s, 2000 * SLOW);
+    mock_wait_end(s, 10000 * SLOW);
     assert_int_equal(mock_error_count(s), 0);
 }
 
@@ -218,7 +218,7 @@ static void a_broker_that_is_gone_is_an_error_when_the_wait_is_over(void **state
     struct mock *m = mock_start(TOPIC, 1);
     mock_down(m);
     struct mock_step *s =
-        mock_consume(m, (struct mock_ends){ .is_sample = true, .sample_ms = 1500 }, LATEST);
+        mock_consume(m, (struct mock_ends){ .is_sample = true, .sample_ms = 4000 }, LATEST);
     mock_wait_end(s, MOCK_WAIT_MS);
     assert_int_equal(mock_error_count(s), 1);
     assert_event_str(mock_error(s, 0), "name", "unavailable");

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MOCK_WAIT_MS (10000 * SLOW)
+#define MOCK_WAIT_MS (30000 * SLOW)
 
 /* Kafka's numbers of the requests that are made to fail, or counted. */
 enum mock_request {

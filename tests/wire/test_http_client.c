@@ -23,7 +23,7 @@
 #include <cmocka.h>
 
 #define WAIT_MS  15000
-#define SHORT_MS 300  /* a time-out that is to strike */
+#define SHORT_MS 1500 /* a time-out that is to strike */
 #define SOON_MS  6000 /* what takes no time may take so long on a busy machine */
 
 /* --- Names: libcurl's getaddrinfo() is this one, which knows a few of its own --- */
@@ -513,7 +513,7 @@ static void a_body_that_comes_in_drips_does_not_buy_time(void **state)
 {
     (void)state;
     stub_always(stub, &(struct stub_answer){ .body = "drip drip drip drip drip drip drip",
-                                             .drip_ms = 50 });
+                                             .drip_ms = 500 });
     int64_t began = now_ms();
     struct kc_http_answer a = get_in(stub_url(stub, "/"), SHORT_MS);
     assert_failed(&a, KC_TIMEOUT, "");
@@ -920,16 +920,16 @@ static void a_turn_that_comes_late_leaves_the_rest_of_the_time(void **state)
     struct ticket tickets[2];
     sink_init(&sink);
     open_client(&(struct kc_http_conf){ .max_parallel = 1 });
-    stub_next(stub, &(struct stub_answer){ .delay_ms = 2500 });
+    stub_next(stub, &(struct stub_answer){ .delay_ms = 5000 });
     stub_always(stub, &(struct stub_answer){ .never_answers = true });
     int64_t began = now_ms();
     send_one(&tickets[0], &sink, 0, stub_url(stub, "/first"), WAIT_MS);
-    send_one(&tickets[1], &sink, 1, stub_url(stub, "/second"), 4500);
+    send_one(&tickets[1], &sink, 1, stub_url(stub, "/second"), 8000);
     wait_for_answers(&sink, 2);
     assert_answers(&sink, 0, 1, KC_NONE);
     assert_answers(&sink, 1, 2, KC_TIMEOUT);
     assert_int_equal(stub_count(stub), 2);
-    assert_true(now_ms() - began < 2500 + 4500 - 100); /* it did not begin anew */
+    assert_true(now_ms() - began < 5000 + 8000 - 100); /* it did not begin anew */
     sink_deinit(&sink);
 }
 
