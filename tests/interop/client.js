@@ -70,7 +70,9 @@ async function read(broker, topic, count) {
   await consumer.subscribe({ topic, fromBeginning: true });
   let left = Number(count);
   await new Promise((done, failed) => {
-    consumer.on(consumer.events.CRASH, (event) => failed(event.payload.error));
+    consumer.on(consumer.events.CRASH, (event) => {
+      if (!event.payload.restart) failed(event.payload.error);
+    });
     consumer.run({
       eachMessage: async ({ partition, message }) => {
         print({

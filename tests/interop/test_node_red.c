@@ -130,7 +130,7 @@ static void expect_debug(struct node_red *n, const char *name, const char *text)
 {
     char mark[64];
     snprintf(mark, sizeof(mark), "[debug:%s] ", name);
-    assert_string_equal(wait_for(n, mark, WAIT_MS), text);
+    assert_string_equal(wait_for(n, mark, 4 * WAIT_MS), text);
 }
 
 static void run_node_red(struct node_red *n)

@@ -52,6 +52,11 @@ static void run_load(const struct load_options *o, struct load_result *r)
     if (r->refused > 0)
         fail_test("%d clients: %lld requests were not answered with 200, the first: %s",
                   o->clients, (long long)r->refused, r->why);
+}
+
+static void run_full_load(const struct load_options *o, struct load_result *r)
+{
+    run_load(o, r);
     if (r->answers < o->clients)
         fail_test("%d clients: only %lld answers", o->clients, (long long)r->answers);
 }
@@ -63,10 +68,11 @@ static void assert_no_stall(const struct load_options *o)
     struct load_result result;
     for (int tries = 0; tries < TRIES; tries++) {
         run_load(o, &result);
-        if (result.stalls == 0)
+        if (result.stalls == 0 && result.answers >= o->clients)
             return;
     }
-    fail_test("%d clients: %d ms without any answer", o->clients, result.stall_ms);
+    fail_test("%d clients: %lld answers, %d ms without any", o->clients,
+              (long long)result.answers, result.stall_ms);
 }
 
 static void any_number_of_clients_is_served_without_a_stall(void **state)
@@ -91,7 +97,7 @@ static void as_many_records_are_written_as_were_answered(void **state)
     struct load_options options = load_of(s, 129);
     struct load_result result;
     options.warm_up_ms = 0;
-    run_load(&options, &result);
+    run_full_load(&options, &result);
     int64_t low, high;
     witness_watermarks(witness, topic, 0, &low, &high);
     assert_int_equal(high, result.total);
@@ -113,8 +119,8 @@ static void drippers_disturb_nobody_and_are_cut(const char *head)
     with.drip_pace_ms = 1000;
     with.measure_ms = 6000;
     for (int tries = 0; tries < TRIES; tries++) {
-        run_load(&without, &alone);
-        run_load(&with, &beside);
+        run_full_load(&without, &alone);
+        run_full_load(&with, &beside);
         if (beside.drip_cut_first_ms < 3490)
             break; /* no machine cuts too early because it is busy */
         if (beside.drips_cut == 500 && beside.drip_cut_last_ms <= 5500 &&

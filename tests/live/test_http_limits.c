@@ -137,7 +137,7 @@ static void chunks_without_an_end_are_answered_and_cut(void **state)
 static void all_bodies_together_have_a_bound_too(void **state)
 {
     (void)state;
-    struct serve *s = start(ARGS("--max-body", BODY_MAX_ARG, "--body-timeout-ms", "3000"));
+    struct serve *s = start(ARGS("--max-body", BODY_MAX_ARG, "--body-timeout-ms", "10000"));
     struct raw *many[20];
     char *body = body_of(60000);
     for (size_t i = 0; i < 20; i++) { /* all but their last bytes */
@@ -426,7 +426,7 @@ static void a_body_has_a_deadline_as_a_whole(void **state)
 static void a_body_that_comes_steadily_is_waited_for(void **state)
 {
     (void)state;
-    struct serve *s = start(ARGS("--body-timeout-ms", "1000"));
+    struct serve *s = start(ARGS("--body-timeout-ms", "4000"));
     char *body = body_of(10240);
     struct raw *r = raw_open(s->base);
     raw_say(r, POST_HEAD "Content-Length: 10240\r\n\r\n");
@@ -441,14 +441,14 @@ static void a_body_that_comes_steadily_is_waited_for(void **state)
 static void a_connection_without_a_request_is_closed_in_the_end(void **state)
 {
     (void)state;
-    struct serve *s = start(ARGS("--idle-timeout-ms", "4000", "--header-timeout-ms", "500"));
+    struct serve *s = start(ARGS("--idle-timeout-ms", "8000", "--header-timeout-ms", "500"));
     struct raw *r = raw_open(s->base);
     for (int i = 0; i < 3; i++) { /* each request begins it anew */
         raw_say(r, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_http(raw_answer(r, WAIT_MS), 200);
-        assert_false(raw_is_closed(r, 2200));
+        assert_false(raw_is_closed(r, 3000));
     }
-    assert_true(raw_expect_close(r, WAIT_MS) < 4000 + 500 + LATE_MS);
+    assert_true(raw_expect_close(r, WAIT_MS) < 8000 + 500 + LATE_MS);
 }
 
 /* As the server counts them, ours to ask it among them. */

@@ -441,7 +441,7 @@ static void the_first_message_does_not_wait_for_a_client(void **state)
     (void)state;
     struct serve *s = serve_topic(witness_new_topic(witness, 1, NULL));
     wait_for_threads(s, "kc-reports", 1); /* there it is */
-    assert_in_range(post(s, "{'value': 'a'}")->ms, 0, 2000);
+    assert_in_range(post(s, "{'value': 'a'}")->ms, 0, 10000);
     assert_int_equal(threads_named(s, "kc-reports"), 1);
 }
 
@@ -463,20 +463,20 @@ static void a_broker_that_is_down_is_503_in_time_and_holds_nobody_up(void **stat
         down[i] = http_start(&(struct http_request){
             .base = s->base,
             .path = PRODUCE,
-            .body = json("{" NOBODY ", 'config': {'timeoutMs': 2000}, 'value': 'a'}") });
+            .body = json("{" NOBODY ", 'config': {'timeoutMs': 8000}, 'value': 'a'}") });
     int64_t worst = 0;
     for (int i = 0; i < 50; i++) {
         struct http_answer *a = post(s, "{'value': 'b'}");
         assert_http(a, 200);
         worst = a->ms > worst ? a->ms : worst;
     }
-    assert_in_range(worst, 0, 1800); /* who is held up is so for 2000 */
+    assert_in_range(worst, 0, 7500); /* who is held up is so for 8000 */
     for (int i = 0; i < 20; i++) {
-        struct http_answer *a = http_finish(down[i], WAIT_MS);
+        struct http_answer *a = http_finish(down[i], 2 * WAIT_MS);
         assert_problem(a, 503, "unavailable");
         assert_non_null(http_header(a, "Retry-After"));
         assert_non_null(strstr(a->body, "Connection refused"));
-        assert_in_range(a->ms, 0, 12000); /* seen late, but not as late as the usual 25 s */
+        assert_in_range(a->ms, 0, 20000); /* seen late, but not as late as the usual 25 s */
     }
 }
 
@@ -484,9 +484,9 @@ static void no_answer_in_time_is_504_and_may_have_been_stored(void **state)
 {
     (void)state;
     struct serve *s = serve_topic(witness_new_topic(witness, 1, NULL));
-    assert_http(post_to(s, "timeoutMs=1500", "{'value': 'a'}"), 200);
+    assert_http(post_to(s, "timeoutMs=6000", "{'value': 'a'}"), 200);
     kafka_freeze(kafka);
-    struct http_answer *a = post_to(s, "timeoutMs=1500", "{'value': 'b'}");
+    struct http_answer *a = post_to(s, "timeoutMs=6000", "{'value': 'b'}");
     kafka_thaw(kafka);
     assert_problem(a, 504, "timeout");
     assert_json(a->json, "errors.0.stored", "\"maybe\"");

@@ -657,6 +657,7 @@ static void a_stream_that_nobody_reads_takes_little_memory(void **state)
     witness_write_many(witness, topic, 60000, fill_100_bytes, text);
     struct serve *s = serve_kafka(NULL);
     struct http *h[UNREAD];
+    long before = resident_kbytes(s), now = 0, last = -1;
     for (int i = 0; i < UNREAD; i++) {
         char path[200];
         snprintf(path, sizeof(path), STREAM_PATH "?topic=%s&groupId=%s-%d&startFrom=earliest",
@@ -664,7 +665,6 @@ static void a_stream_that_nobody_reads_takes_little_memory(void **state)
         h[i] = http_start(
             &(struct http_request){ .base = s->base, .path = path, .answer_max = 16384 });
     }
-    long before = resident_kbytes(s), now = 0, last = -1;
     serve_expect_metric(s, "kafka_component_streams 16\n", WAIT_MS);
     int64_t deadline = now_ms() + 60000;
     for (int same = 0; same < 3; last = now) { /* until it does not grow any more */
@@ -690,7 +690,7 @@ static void a_broker_that_is_down_is_a_503_with_the_cause(void **state)
     assert_problem(a, 503, "unavailable");
     assert_non_null(strstr(a->body, "Connection refused"));
     assert_non_null(http_header(a, "Retry-After"));
-    assert_in_range(a->ms, 4000, 10000 * SLOW); /* who comes back within that is waited for */
+    assert_in_range(a->ms, 4000, 14900); /* who comes back within that is waited for */
     serve_stop(s, 0, WAIT_MS);
 }
 

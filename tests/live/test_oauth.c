@@ -86,9 +86,9 @@ static struct run produce_once(const char *setting)
     char topic[64];
     snprintf(topic, sizeof(topic), "topic=%s", witness_new_topic(witness, 1, NULL));
     struct run run =
-        run_component(ARGS("run", "produce", "--set", topic, "--set", "timeoutMs=6000",
+        run_component(ARGS("run", "produce", "--set", topic, "--set", "timeoutMs=10000",
                            "--log-level", "trace"),
-                      &(struct process_options){ .env = ARGS(setting) }, message, WAIT_MS);
+                      &(struct process_options){ .env = ARGS(setting) }, message, 2 * WAIT_MS);
     assert_null(strstr(run.err, "Secret"));
     assert_null(strstr(run.out, "Secret"));
     assert_null(strstr(run.err, "eyJhbGciOiJub25lIn")); /* a token's beginning */

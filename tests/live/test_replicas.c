@@ -27,9 +27,9 @@
 #define TICK_MS         20
 #define TICK_RECORDS    30 /* 1,500 a second */
 #define STEADY_MS       2000
-#define SESSION_MS      6000 /* the shortest that Kafka takes by default */
-#define KILL_BOUND_MS   (SESSION_MS + 6000)
-#define CHANGE_BOUND_MS 5000
+#define SESSION_MS      20000 /* a machine that is busy for a while is not taken for a death */
+#define KILL_BOUND_MS   (SESSION_MS * 4 / 3 + 10000) /* heard with the next heartbeat */
+#define CHANGE_BOUND_MS 12000 /* shorter: who is stopped leaves, and is not waited for */
 
 /* --- Whoever is called: counts, on the stub's threads --- */
 

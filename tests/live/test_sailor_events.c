@@ -747,7 +747,7 @@ static json_t *wait_for_rebound(int iteration)
 static void a_message_rebounds_until_the_limit_and_is_then_acknowledged(void **state)
 {
     (void)state;
-    start("ELASTICIO_REBOUND_INITIAL_EXPIRATION=300", "ELASTICIO_REBOUND_LIMIT=3");
+    start("ELASTICIO_REBOUND_INITIAL_EXPIRATION=1000", "ELASTICIO_REBOUND_LIMIT=3");
     send_orders("{'rebound':'not yet'}",
                 MQ_TABLE(mq_text("messageId", "m1"), mq_text("threadId", "t1"),
                          mq_text("reply_to", step.reply_key)));

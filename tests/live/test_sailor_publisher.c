@@ -284,7 +284,7 @@ static void a_refused_message_is_tried_again_after_doubling_pauses(void **state)
 
     int64_t sent_ms = kc_now_ms();
     send(message(f.step.data_key, "m1", "1", &fates[1]));
-    usleep(3000 * 1000);
+    usleep(6000 * 1000);
     assert_false(fates[1].is_answered);
     mq_take(f.mq, f.step.data, WAIT_MS);
     assert_confirmed(&fates[1]);
@@ -294,7 +294,7 @@ static void a_refused_message_is_tried_again_after_doubling_pauses(void **state)
     assert_json(m->kinds, "retry", "\"l\"");
 
     /* 50, 100, 200, 200, …: so many fit into the time, and more than without an end to the
-     * doubling, where it would be six. */
+     * doubling, where it would be seven. */
     int64_t retry = event_int(m->headers, "retry");
     int64_t least_ms = retry < 3 ? 50 * retry + 50 * (retry == 2) : 200 * retry - 250;
     if (least_ms > took_ms || retry < 8)
@@ -362,7 +362,7 @@ static void after_the_last_attempt_it_is_given_up_with_the_platforms_words(void 
 {
     (void)state;
     open_publisher("",
-                   (struct kc_publisher_conf){ .retry_delay_ms = 600, .retry_attempts = 3 });
+                   (struct kc_publisher_conf){ .retry_delay_ms = 1500, .retry_attempts = 3 });
     struct fate *fates = new_fates(3);
     limit_data(1);
     send(message(f.step.data_key, "m0", "0", &fates[0]));
@@ -372,7 +372,7 @@ static void after_the_last_attempt_it_is_given_up_with_the_platforms_words(void 
     send(message(f.step.data_key, "m2", "2", &fates[2]));
     assert_failed(&fates[1], KC_REFUSED,
                   "Failed on publishing m1 message to MQ: message nacked");
-    assert_in_range(fates[1].at_ms - sent_ms, 1800, 4199); /* 600, 1200, but not 2400 */
+    assert_in_range(fates[1].at_ms - sent_ms, 4500, 10499); /* 1500, 3000, but not 6000 */
     assert_failed(&fates[2], KC_REFUSED,
                   "Failed on publishing m2 message to MQ: message nacked");
     assert_queue_holds(f.step.data, BODIES("0"));
@@ -646,10 +646,10 @@ static void closing_ends_a_write_that_is_stuck(void **state)
     stuff_the_socket(fates);
     int64_t began_ms = kc_now_ms();
     assert_false(kc_publisher_drain(f.publisher, 300));
-    assert_in_range(kc_now_ms() - began_ms, 300, 2000);
+    assert_in_range(kc_now_ms() - began_ms, 300, 10000);
     kc_publisher_close(f.publisher);
     f.publisher = NULL;
-    assert_in_range(kc_now_ms() - began_ms, 300, 5000);
+    assert_in_range(kc_now_ms() - began_ms, 300, 15000);
     for (int i = 0; i < 12; i++) {
         assert_true(fates[i].is_answered);
         assert_false(fates[i].is_confirmed);
@@ -727,8 +727,8 @@ static void a_retry_does_not_count_as_another_start(void **state)
 static void a_full_queue_says_so_until_there_is_room(void **state)
 {
     (void)state;
-    open_publisher("", (struct kc_publisher_conf){ .rate_interval_ms = 2000,
-                                                   .rate_limits = { [KC_RATE_DATA] = 500 } });
+    open_publisher("", (struct kc_publisher_conf){ .rate_interval_ms = 6000,
+                                                   .rate_limits = { [KC_RATE_DATA] = 900 } });
     for (int i = 0; i < KC_PUBLISHER_MAX + 1; i++) { /* one more is taken */
         struct kc_publishing *p = message(f.step.data_key, "m", "x", NULL);
         p->rate = KC_RATE_DATA;
@@ -737,7 +737,7 @@ static void a_full_queue_says_so_until_there_is_room(void **state)
     assert_false(kc_publisher_drain(f.publisher, 0));
     int64_t began_ms = kc_now_ms();
     assert_true(kc_publisher_has_room(f.publisher, WAIT_MS));
-    assert_true(kc_now_ms() - began_ms < 1900);
+    assert_true(kc_now_ms() - began_ms < 5900);
     assert_true(kc_publisher_drain(f.publisher, WAIT_MS));
     assert_int_equal(mq_count(f.mq, f.step.data), KC_PUBLISHER_MAX + 1);
 }
