@@ -407,7 +407,7 @@ static void an_idle_step_ends_at_once(void **state)
         int64_t began = now_ms();
         process_signal(s->process, signals[i]);
         assert_ended(s, EXIT_SUCCESS);
-        assert_in_range(now_ms() - began, 0, 8000);
+        assert_in_range(now_ms() - began, 0, 4000);
         rabbit_wait_consumers(rabbit, step.input, 0, WAIT_MS);
         rabbit_wait_connections(rabbit, "-read", 0, WAIT_MS);
     }

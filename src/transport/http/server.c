@@ -76,21 +76,19 @@ static size_t on_unescape(void *arg, struct MHD_Connection *native, char *text)
     (void)arg;
     (void)native;
     size_t len = 0;
-    for (char *part = text, *nul; part; part = nul) {
-        nul = strstr(part, "%00");
+    for (char *part = text;;) {
+        char *nul = strstr(part, "%00");
         if (nul)
             *nul = '\0';
         size_t part_len = MHD_http_unescape(part);
         memmove(text + len, part, part_len + 1);
         len += part_len;
-        if (nul) {
-            memcpy(text + len, "%00", 3);
-            len += 3;
-            nul += 3;
-        }
+        if (!nul)
+            return len;
+        memcpy(text + len, "%00", 3);
+        len += 3;
+        part = nul + 3;
     }
-    text[len] = '\0';
-    return len;
 }
 
 /* What libmicrohttpd has no room to take apart it drops without an answer, so we give one. Over
