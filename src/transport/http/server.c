@@ -85,8 +85,9 @@ static size_t on_unescape(void *arg, struct MHD_Connection *native, char *text)
         len += part_len;
         if (!nul)
             return len;
-        memcpy(text + len, "%00", 3);
-        len += 3;
+        text[len++] = '%';
+        text[len++] = '0';
+        text[len++] = '0';
         part = nul + 3;
     }
 }
