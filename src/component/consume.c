@@ -323,9 +323,10 @@ static void turn(struct consume *self)
 {
     size_t max = kc_outlet_has_room(self->outlet, 0) ? room(self) : 0;
     size_t n = kc_consumer_take(self->consumer, WAIT_MS, self->fetched, max);
-    for (size_t i = 0; i < n && !atomic_load(&self->is_stopping); i++)
-        take_in(self, &self->fetched[i]);
-    count(self, n);
+    size_t taken = 0; /* a record may wait for long; those behind it come again after a stop */
+    while (taken < n && !atomic_load(&self->is_stopping))
+        take_in(self, &self->fetched[taken++]);
+    count(self, taken);
     atomic_store(&self->tally->reach, kc_consumer_reach(self->consumer));
     const struct kc_consumer_counts counts = kc_consumer_counts(self->consumer);
     flush_due(self, left(self, &counts) == 0,
@@ -452,7 +453,7 @@ static bool open_(void **out, const struct kc_step *step, struct kc_error *err)
     self->count_max = (uint64_t)step->count_max;
     self->until_end = step->until_end;
     self->style = step->body_style;
-    self->take_max = step->take_max ? step->take_max : TAKE_MAX;
+    self->take_max = step->take_max && step->take_max < TAKE_MAX ? step->take_max : TAKE_MAX;
     self->batch_max_bytes = KC_BODY_BATCH_MAX_BYTES;
     if (step->batch_max_bytes && step->batch_max_bytes < self->batch_max_bytes)
         self->batch_max_bytes = step->batch_max_bytes;

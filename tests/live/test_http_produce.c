@@ -439,10 +439,15 @@ static void steps_that_sign_in_alike_share_one_client(void **state)
 static void the_first_message_does_not_wait_for_a_client(void **state)
 {
     (void)state;
-    struct serve *s = serve_topic(witness_new_topic(witness, 1, NULL));
-    wait_for_threads(s, "kc-reports", 1); /* there it is */
-    assert_in_range(post(s, "{'value': 'a'}")->ms, 0, 10000);
-    assert_int_equal(threads_named(s, "kc-reports"), 1);
+    int64_t shortest = INT64_MAX; /* where this machine halts, the next server tells */
+    for (int tries = 0; tries < 3 && shortest > 2000; tries++) {
+        struct serve *s = serve_topic(witness_new_topic(witness, 1, NULL));
+        wait_for_threads(s, "kc-reports", 1); /* there it is */
+        int64_t ms = post(s, "{'value': 'a'}")->ms;
+        shortest = ms < shortest ? ms : shortest;
+        assert_int_equal(threads_named(s, "kc-reports"), 1);
+    }
+    assert_in_range(shortest, 0, 2000);
 }
 
 /* --- A broker that is slow or gone --- */

@@ -403,13 +403,18 @@ static void an_idle_step_ends_at_once(void **state)
     (void)state;
     static const int signals[] = { SIGTERM, SIGINT };
     for (int i = 0; i < 2; i++) {
-        struct step *s = start(NULL);
-        int64_t began = now_ms();
-        process_signal(s->process, signals[i]);
-        assert_ended(s, EXIT_SUCCESS);
-        assert_in_range(now_ms() - began, 0, 4000);
-        rabbit_wait_consumers(rabbit, step.input, 0, WAIT_MS);
-        rabbit_wait_connections(rabbit, "-read", 0, WAIT_MS);
+        int64_t shortest = INT64_MAX; /* where this machine halts, the next one tells */
+        for (int tries = 0; tries < 3 && shortest > 2000; tries++) {
+            struct step *s = start(NULL);
+            int64_t began = now_ms();
+            process_signal(s->process, signals[i]);
+            assert_ended(s, EXIT_SUCCESS);
+            if (now_ms() - began < shortest)
+                shortest = now_ms() - began;
+            rabbit_wait_consumers(rabbit, step.input, 0, WAIT_MS);
+            rabbit_wait_connections(rabbit, "-read", 0, WAIT_MS);
+        }
+        assert_in_range(shortest, 0, 2000);
     }
 }
 

@@ -57,10 +57,9 @@ struct kc_inbox {
     int64_t up_at_ms;    /* when this one began */
     int64_t retry_at_ms; /* while there is none */
     int64_t lost_at_ms;  /* 0: nothing is lost */
-    int64_t
-        down_at_ms; /* 0: there is a broker, be it without our queue; others need the lock */
-    int64_t said_at_ms; /* when the log was told last */
-    int64_t gone_at_ms; /* since when the broker has no such queue; 0: it has, or is away */
+    int64_t down_at_ms;  /* 0: the broker is there, maybe without our queue; others: lock */
+    int64_t said_at_ms;  /* when the log was told last */
+    int64_t gone_at_ms;  /* since when the broker has no such queue; 0: it has, or is away */
     bool lost_was_told;
     struct kc_error lost_error;
 };

@@ -34,7 +34,7 @@
 #define FAIL_MS      5000 /* to end in order after a failure */
 #define ANSWER_MS    2000 /* to write the last answers */
 #define WAIT_MS      1000
-#define TAKE_MAX     8 /* records at once where each may wait half a minute for the storage */
+#define STORE_MAX    8 /* records at once where each may wait half a minute for the storage */
 #define AROUND_BYTES 1024 /* of a message: its id, the step's, the cipher's padding */
 #define COMMIT_MS    1000 /* what a kill brings again: at the default limit 100 messages */
 
@@ -185,7 +185,7 @@ static void describe_step(struct kc_sailor *s)
         .from_start = type == KC_FLOW_ORDINARY,
         .is_sample = type == KC_FLOW_SAMPLE,
         .commit_ms = COMMIT_MS,
-        .take_max = s->env->emit_lightweight ? TAKE_MAX : 0,
+        .take_max = s->env->emit_lightweight ? STORE_MAX : 0,
         .batch_max_bytes = batch_max_bytes(s),
         .count_max = type == KC_FLOW_SAMPLE ? KC_SAMPLE_RECORDS : 0,
     };
@@ -290,7 +290,8 @@ static void close_(void *self)
     kc_shutdown_ignore();
     if (s->http)
         stop_start(s, 0); /* what reads the step again need not wait for the platform either */
-    end_threads(s);       /* they ask the publisher for room */
+
+    end_threads(s); /* they ask the publisher for room */
     close_publisher(s);
     if (s->self)
         s->entry->close(s->self);
